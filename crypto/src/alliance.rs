@@ -1,0 +1,208 @@
+//! The alliance's state: name, organisations, roles and relays, in the GroupContext, changed only by commits.
+
+use crate::CryptoError;
+use crate::identity::Identity;
+use crate::name::Name;
+use crate::wire;
+use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
+use twiza_protocol::RelayAddress;
+
+/// The version of the structure. Members refuse a commit that brings another.
+pub const ALLIANCE_STATE_VERSION: u16 = 1;
+
+/// Members of one alliance, bounded so that the state stays small.
+pub const MEMBERS_MAX: usize = 2000;
+
+/// Organisations of one alliance.
+pub const ORGANISATIONS_MAX: usize = 500;
+
+const RELAYS_MAX: usize = 8;
+const GRANT_BYTES_MAX: usize = 256;
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TlsSerialize, TlsDeserialize, TlsSize)]
+#[repr(u8)]
+pub enum Role {
+    /// Reads. Rotates its own keys and leaves.
+    Observer = 1,
+    /// Reads and writes.
+    Member = 2,
+    /// Reads, writes, and changes the alliance: members, roles, name, relays.
+    Organiser = 3,
+}
+
+/// One person's place in the alliance.
+#[derive(Debug, Clone, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
+pub struct Seat {
+    /// Who.
+    pub identity: Identity,
+    /// May do what.
+    pub role: Role,
+    /// For which organisation: the same name as in the person's credential.
+    pub organisation: Name,
+}
+
+/// A relay that the alliance uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllianceRelay {
+    /// Where.
+    pub address: RelayAddress,
+    /// The operator's secret for opening mailboxes there, where the relay asks for one.
+    pub grant: Option<String>,
+}
+
+/// Everything an alliance has agreed on. Two members in the same epoch have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllianceState {
+    /// Random; stays for the alliance's life. Never leaves the encryption.
+    pub id: AllianceId,
+    /// What the alliance calls itself.
+    pub name: Name,
+    /// Who is in it, sorted by identity.
+    pub seats: Vec<Seat>,
+    /// Its relays; the first is the one in use.
+    pub relays: Vec<AllianceRelay>,
+}
+
+/// An alliance's identifier, which is also its MLS group id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TlsSerialize, TlsDeserialize, TlsSize)]
+pub struct AllianceId([u8; 32]);
+
+impl AllianceId {
+    /// The identifier with these octets.
+    #[must_use]
+    pub const fn from_bytes(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
+    /// The octets.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for AllianceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AllianceId({})", data_encoding::BASE64URL_NOPAD.encode(&self.0))
+    }
+}
+
+#[derive(TlsSerialize, TlsDeserialize, TlsSize)]
+struct EncodedState {
+    version: u16,
+    id: AllianceId,
+    name: Name,
+    seats: Vec<Seat>,
+    relays: Vec<EncodedRelay>,
+}
+
+#[derive(Debug, TlsSerialize, TlsDeserialize, TlsSize)]
+struct EncodedRelay {
+    address: VLBytes,
+    grant: Option<VLBytes>,
+}
+
+impl AllianceState {
+    /// The octets that go into the GroupContext.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn encode(&self) -> Result<Vec<u8>, CryptoError> {
+        let relays = self.relays.iter().map(|relay| EncodedRelay {
+            address: relay.address.to_string().into_bytes().into(),
+            grant: relay.grant.as_ref().map(|grant| grant.as_bytes().into()),
+        });
+        wire::encode(&EncodedState {
+            version: ALLIANCE_STATE_VERSION,
+            id: self.id,
+            name: self.name.clone(),
+            seats: self.seats.clone(),
+            relays: relays.collect(),
+        })
+    }
+
+    /// Reads a state and checks all that can be checked without the group: bounds, order, uniqueness, canonical form.
+    ///
+    /// # Errors
+    /// [`CryptoError::Malformed`].
+    pub fn decode(octets: &[u8]) -> Result<Self, CryptoError> {
+        const WHAT: &str = "alliance state";
+        let encoded: EncodedState = wire::decode(octets, WHAT)?;
+        let relays = encoded.relays.iter().map(decode_relay).collect::<Option<Vec<_>>>();
+        let relays = relays.ok_or(CryptoError::Malformed(WHAT))?;
+        let sorted = encoded.seats.is_sorted_by(|a, b| a.identity < b.identity);
+        let bounded = encoded.seats.len() <= MEMBERS_MAX && (1..=RELAYS_MAX).contains(&relays.len());
+        if encoded.version != ALLIANCE_STATE_VERSION || !sorted || !bounded {
+            return Err(CryptoError::Malformed(WHAT));
+        }
+        let state = Self { id: encoded.id, name: encoded.name, seats: encoded.seats, relays };
+        if state.organisations().len() > ORGANISATIONS_MAX || state.encode()? != octets {
+            return Err(CryptoError::Malformed(WHAT));
+        }
+        Ok(state)
+    }
+
+    /// The seat of a person, if it has one.
+    #[must_use]
+    pub fn seat(&self, identity: &Identity) -> Option<&Seat> {
+        let place = self.seats.binary_search_by_key(identity, |seat| seat.identity).ok()?;
+        self.seats.get(place)
+    }
+
+    /// The relay in use.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`]: a decoded state has at least one.
+    pub fn relay(&self) -> Result<&AllianceRelay, CryptoError> {
+        self.relays.first().ok_or(CryptoError::Bug("an alliance without a relay"))
+    }
+
+    /// How many organisers there are.
+    #[must_use]
+    pub fn organisers(&self) -> usize {
+        self.seats.iter().filter(|seat| seat.role == Role::Organiser).count()
+    }
+
+    /// The organisations, each once, by name.
+    #[must_use]
+    pub fn organisations(&self) -> Vec<&Name> {
+        let mut names: Vec<_> = self.seats.iter().map(|seat| &seat.organisation).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// This state with a seat put in, or in place of the same person's.
+    #[must_use]
+    pub fn with_seat(mut self, seat: Seat) -> Self {
+        match self.seats.binary_search_by_key(&seat.identity, |other| other.identity) {
+            Ok(place) => {
+                if let Some(found) = self.seats.get_mut(place) {
+                    *found = seat;
+                }
+            }
+            Err(place) => self.seats.insert(place, seat),
+        }
+        self
+    }
+
+    /// This state without some persons' seats.
+    #[must_use]
+    pub fn without(mut self, gone: &[Identity]) -> Self {
+        self.seats.retain(|seat| !gone.contains(&seat.identity));
+        self
+    }
+}
+
+fn decode_relay(encoded: &EncodedRelay) -> Option<AllianceRelay> {
+    let address = std::str::from_utf8(encoded.address.as_ref()).ok()?.parse().ok()?;
+    let grant = match &encoded.grant {
+        None => None,
+        Some(grant) if grant.as_ref().len() <= GRANT_BYTES_MAX => {
+            Some(std::str::from_utf8(grant.as_ref()).ok()?.to_owned())
+        }
+        Some(_) => return None,
+    };
+    Some(AllianceRelay { address, grant })
+}

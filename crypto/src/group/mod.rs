@@ -1,0 +1,412 @@
+//! An alliance's MLS group, as one member holds it.
+//!
+//! Reading views are methods on `&Group`; changes go through one file each: [`commit`] builds them, [`receive`] takes
+//! those of others, [`join`] enters. After each step the caller writes [`Group::take_changes`] in the same
+//! transaction as everything else that belongs to the step, or drops the group and loads it again.
+
+pub mod commit;
+pub mod join;
+pub mod receive;
+
+use crate::alliance::{AllianceId, AllianceState, Role};
+use crate::credential::{self, Person};
+use crate::epoch::{Branch, EpochKeys};
+use crate::identity::{Identity, IdentityKey};
+use crate::message::Message;
+use crate::name::Name;
+use crate::recovery::{RecoveryKey, RecoveryMailbox};
+use crate::state::Provider;
+use crate::suite::{ALLIANCE_EXTENSION, CIPHERSUITE, RECOVERY_EXTENSION, capabilities};
+use crate::{CryptoError, GroupState, Random, StateChanges};
+use ed25519_dalek::{Signer as _, SigningKey};
+use openmls::prelude::{
+    BasicCredential, Ciphersuite, CredentialType, CredentialWithKey, Extension, ExtensionType, Extensions,
+    GroupContext, GroupId, LeafNode, LeafNodeIndex, Lifetime, MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY,
+    MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, ProposalType,
+    RequiredCapabilitiesExtension, SenderRatchetConfiguration, UnknownExtension, WireFormatPolicy,
+};
+use openmls_traits::OpenMlsProvider;
+use openmls_traits::signatures::{Signer, SignerError};
+use openmls_traits::types::SignatureScheme;
+use twiza_protocol::RelayKey;
+use zeroize::Zeroizing;
+
+const DEVICE_KEY_ENTRY: &[u8] = b"twiza device key";
+const RECOVERY_KEY_ENTRY: &[u8] = b"twiza recovery key";
+const GROUP_ID_ENTRY: &[u8] = b"twiza group id";
+
+/// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
+const FORWARD_DISTANCE_MAX: u32 = 10_000;
+
+/// Seconds that a key package may lie in its maker's past and future: clocks are wrong by days where users are.
+const LIFETIME_MARGIN_SECONDS: u64 = 7 * 24 * 3600;
+const LIFETIME_SECONDS: u64 = 70 * 24 * 3600;
+
+/// One member's group, in one epoch.
+pub struct Group {
+    mls: MlsGroup,
+    provider: Provider,
+    device: DeviceKey,
+    alliance: AllianceState,
+}
+
+/// A member, as the tree has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Which leaf (RFC 9420, section 4.1).
+    pub leaf_index: u32,
+    /// Who.
+    pub person: Person,
+    /// May do what.
+    pub role: Role,
+}
+
+/// A device's leaf key in one alliance.
+pub(crate) struct DeviceKey(SigningKey);
+
+impl DeviceKey {
+    fn generate(random: &Random) -> Result<Self, CryptoError> {
+        let seed = Zeroizing::new(random.array()?);
+        Ok(Self(SigningKey::from_bytes(&seed)))
+    }
+
+    fn load(provider: &Provider) -> Result<Self, CryptoError> {
+        let seed = Zeroizing::new(provider.get(DEVICE_KEY_ENTRY)?);
+        let seed = seed.as_slice().try_into().map_err(|_| CryptoError::Bug("a device key of another length"))?;
+        Ok(Self(SigningKey::from_bytes(seed)))
+    }
+
+    fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+}
+
+impl Signer for DeviceKey {
+    fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
+        Ok(self.0.sign(payload).to_bytes().to_vec())
+    }
+
+    fn signature_scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}
+
+/// What somebody needs to have a leaf: its device key and recovery mailbox are put into the provider.
+pub(crate) struct Leaf {
+    device: DeviceKey,
+    credential: CredentialWithKey,
+    extensions: Extensions<LeafNode>,
+}
+
+impl Leaf {
+    fn new(
+        provider: &Provider,
+        identity: &IdentityKey,
+        name: &Name,
+        organisation: &Name,
+    ) -> Result<Self, CryptoError> {
+        let device = DeviceKey::generate(provider.random())?;
+        let recovery = RecoveryKey::generate(provider.random())?;
+        provider.put(DEVICE_KEY_ENTRY, device.0.to_bytes().to_vec());
+        provider.put(RECOVERY_KEY_ENTRY, recovery.expose());
+        let octets = credential::certify(identity, &device.public(), name, organisation)?;
+        let credential = CredentialWithKey {
+            credential: BasicCredential::new(octets).into(),
+            signature_key: device.public().to_vec().into(),
+        };
+        let extensions = Extensions::single(recovery.public()?.extension()?).map_err(CryptoError::mls)?;
+        Ok(Self { device, credential, extensions })
+    }
+}
+
+impl Group {
+    /// Founds an alliance: a group of one, its founder the only organiser. `now` in seconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// [`CryptoError::Entropy`], or [`CryptoError::Bug`].
+    pub fn found(
+        founder: &IdentityKey,
+        name: &Name,
+        organisation: &Name,
+        alliance_name: &Name,
+        relay: crate::alliance::AllianceRelay,
+        now: u64,
+        random: &Random,
+    ) -> Result<Self, CryptoError> {
+        let alliance = AllianceState {
+            id: AllianceId::from_bytes(random.array()?),
+            name: alliance_name.clone(),
+            seats: vec![crate::alliance::Seat {
+                identity: founder.identity(),
+                role: Role::Organiser,
+                organisation: organisation.clone(),
+            }],
+            relays: vec![relay],
+        };
+        Self::found_in_suite(CIPHERSUITE, founder, name, alliance, now, random)
+    }
+
+    /// As [`Group::found`], in another suite: for the interoperability test, whose peer has no hybrid one.
+    #[doc(hidden)]
+    pub fn found_in_suite(
+        suite: Ciphersuite,
+        founder: &IdentityKey,
+        name: &Name,
+        alliance: AllianceState,
+        now: u64,
+        random: &Random,
+    ) -> Result<Self, CryptoError> {
+        let provider = Provider::new(GroupState::default(), random);
+        let organisation =
+            &alliance.seat(&founder.identity()).ok_or(CryptoError::Bug("a founder without a seat"))?.organisation;
+        let leaf = Leaf::new(&provider, founder, name, organisation)?;
+        let config = MlsGroupCreateConfig::builder()
+            .ciphersuite(suite)
+            .wire_format_policy(MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY)
+            .padding_size(0)
+            .max_past_epochs(0)
+            .use_ratchet_tree_extension(true)
+            .sender_ratchet_configuration(ratchet())
+            .lifetime(lifetime(now))
+            .capabilities(capabilities(suite))
+            .with_group_context_extensions(group_context_extensions(&alliance)?)
+            .with_leaf_node_extensions(leaf.extensions)
+            .map_err(CryptoError::mls)?
+            .build();
+        let id = GroupId::from_slice(alliance.id.as_bytes());
+        let mls = MlsGroup::new_with_group_id(&provider, &leaf.device, &config, id, leaf.credential);
+        let mls = mls.map_err(CryptoError::mls)?;
+        provider.put(GROUP_ID_ENTRY, mls.group_id().as_slice().to_vec());
+        Ok(Self { mls, provider, device: leaf.device, alliance })
+    }
+
+    /// Loads a group from its entries.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] where they are not those of a group.
+    pub fn load(state: GroupState, random: &Random) -> Result<Self, CryptoError> {
+        let provider = Provider::new(state, random);
+        let id = GroupId::from_slice(&provider.get(GROUP_ID_ENTRY)?);
+        let mls = MlsGroup::load(provider.storage(), &id).map_err(CryptoError::mls)?;
+        let mls = mls.ok_or(CryptoError::Bug("the group's state is missing"))?;
+        let device = DeviceKey::load(&provider)?;
+        let alliance = alliance_of(mls.extensions())?;
+        Ok(Self { mls, provider, device, alliance })
+    }
+
+    /// What changed since the last call, to be stored before anything is sent.
+    pub fn take_changes(&mut self) -> StateChanges {
+        self.provider.take_changes()
+    }
+
+    /// What the alliance has agreed on.
+    #[must_use]
+    pub fn alliance(&self) -> &AllianceState {
+        &self.alliance
+    }
+
+    /// The epoch's number.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.mls.epoch().as_u64()
+    }
+
+    /// Whether this member is still in the group.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.mls.is_active()
+    }
+
+    /// One's own identity.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn own_identity(&self) -> Result<Identity, CryptoError> {
+        let leaf = self.mls.own_leaf().ok_or(CryptoError::Bug("a group without one's own leaf"))?;
+        Ok(credential::verify(leaf.credential(), leaf.signature_key().as_slice())?.identity)
+    }
+
+    /// Everybody in the group, in the order of the tree.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unverified`] where a leaf's certificate is wrong: such a group is never accepted.
+    pub fn members(&self) -> Result<Vec<Member>, CryptoError> {
+        self.mls.members().map(|member| self.member(member.index.u32(), &member.credential, &member.signature_key)).collect()
+    }
+
+    fn member(
+        &self,
+        leaf_index: u32,
+        credential: &openmls::prelude::Credential,
+        key: &[u8],
+    ) -> Result<Member, CryptoError> {
+        let person = credential::verify(credential, key)?;
+        let seat = self.alliance.seat(&person.identity).ok_or(CryptoError::Unverified("a member without a seat"))?;
+        if seat.organisation != person.organisation {
+            return Err(CryptoError::Unverified("a member's organisation"));
+        }
+        Ok(Member { leaf_index, role: seat.role, person })
+    }
+
+    fn person_at(&self, index: LeafNodeIndex) -> Result<Person, CryptoError> {
+        let member = self.mls.member_at(index).ok_or(CryptoError::Malformed("leaf index"))?;
+        credential::verify(&member.credential, &member.signature_key)
+    }
+
+    /// The recovery mailbox of the member at a leaf.
+    ///
+    /// # Errors
+    /// [`CryptoError::Malformed`] where there is no such leaf or it names none.
+    pub fn recovery_mailbox(&self, leaf_index: u32) -> Result<RecoveryMailbox, CryptoError> {
+        let mut leaves = self.mls.treesync().full_leaves();
+        let found = leaves.find(|(index, _)| index.u32() == leaf_index);
+        let (_, leaf) = found.ok_or(CryptoError::Malformed("leaf index"))?;
+        RecoveryMailbox::of_leaf(leaf.extensions())
+    }
+
+    /// One's own recovery mailbox.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn own_recovery_key(&self) -> Result<RecoveryKey, CryptoError> {
+        RecoveryKey::from_bytes(&self.provider.get(RECOVERY_KEY_ENTRY)?)
+    }
+
+    /// The keys of this epoch's mailbox on a relay.
+    ///
+    /// # Errors
+    /// [`CryptoError::NotPossible`] where this member is out.
+    pub fn epoch_keys(&self, relay: &RelayKey, branch: Branch) -> Result<EpochKeys, CryptoError> {
+        EpochKeys::export(relay, branch, |label, context, length| {
+            let exported = self.mls.export_secret(self.provider.crypto(), label, context, length);
+            exported.map_err(|_| CryptoError::NotPossible("you are no longer a member of this alliance"))
+        })
+    }
+
+    /// The keys of the mailbox that follows one's own pending commit.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] where no commit is pending.
+    pub fn next_epoch_keys(&self, relay: &RelayKey) -> Result<EpochKeys, CryptoError> {
+        let pending = self.mls.pending_commit().ok_or(CryptoError::Bug("no commit is pending"))?;
+        EpochKeys::export(relay, Branch::default(), |label, context, length| {
+            pending.export_secret(self.provider.crypto(), label, context, length).map_err(CryptoError::mls)
+        })
+    }
+
+    /// What a room full of members compares: the epoch authenticator (RFC 9420, section 8.7). The same for all in one
+    /// epoch, and for nobody else.
+    #[must_use]
+    pub fn epoch_authenticator(&self) -> &[u8] {
+        self.mls.epoch_authenticator().as_slice()
+    }
+
+    /// Encrypts a message for the group (an MLS PrivateMessage).
+    ///
+    /// # Errors
+    /// [`CryptoError::NotPossible`] for observers and while a commit is pending; [`CryptoError::TooLarge`].
+    pub fn encrypt_message(&mut self, message: &Message) -> Result<Vec<u8>, CryptoError> {
+        let role = self.alliance.seat(&self.own_identity()?).map(|seat| seat.role);
+        if role == Some(Role::Observer) {
+            return Err(CryptoError::NotPossible("observers read, but do not write"));
+        }
+        let sealed = self.mls.create_message(&self.provider, &self.device, &message.encode()?);
+        sealed.map_err(CryptoError::mls)?.to_bytes().map_err(CryptoError::mls)
+    }
+
+    /// Says that one wants to leave (an MLS SelfRemove proposal); another member's commit carries it out.
+    ///
+    /// # Errors
+    /// [`CryptoError::NotPossible`] for the last organiser, who hands the role on first.
+    pub fn propose_leave(&mut self) -> Result<Vec<u8>, CryptoError> {
+        let own = self.own_identity()?;
+        if self.organisers_after_departures(Some(own)) == 0 {
+            return Err(CryptoError::NotPossible("the last organiser cannot leave: give somebody else the role first"));
+        }
+        self.set_policy(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY)?;
+        let proposal = self.mls.leave_group_via_self_remove(&self.provider, &self.device);
+        self.set_policy(MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY)?;
+        proposal.map_err(CryptoError::mls)?.to_bytes().map_err(CryptoError::mls)
+    }
+
+    fn set_policy(&mut self, policy: WireFormatPolicy) -> Result<(), CryptoError> {
+        self.mls.set_configuration(self.provider.storage(), &join_config(policy)).map_err(CryptoError::mls)
+    }
+
+    /// Whether somebody's wish to leave waits to be carried out by a commit.
+    #[must_use]
+    pub fn has_departures(&self) -> bool {
+        self.mls.pending_proposals().next().is_some()
+    }
+
+    /// Who has said that it wants to leave.
+    pub(crate) fn departures(&self) -> Vec<Identity> {
+        let leaving = self.mls.pending_proposals().filter_map(|queued| receive::self_remover(queued));
+        leaving.filter_map(|index| self.person_at(index).ok()).map(|person| person.identity).collect()
+    }
+
+    fn organisers_after_departures(&self, further: Option<Identity>) -> usize {
+        let gone: Vec<_> = self.departures().into_iter().chain(further).collect();
+        self.alliance.clone().without(&gone).organisers()
+    }
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { mls, provider: _, device: _, alliance: _ } = self;
+        write!(f, "Group(epoch {}, redacted)", mls.epoch().as_u64())
+    }
+}
+
+pub(crate) fn ratchet() -> SenderRatchetConfiguration {
+    SenderRatchetConfiguration::new(5, FORWARD_DISTANCE_MAX)
+}
+
+pub(crate) fn lifetime(now: u64) -> Lifetime {
+    Lifetime::init(now.saturating_sub(LIFETIME_MARGIN_SECONDS), now.saturating_add(LIFETIME_SECONDS))
+}
+
+pub(crate) fn join_config(policy: WireFormatPolicy) -> MlsGroupJoinConfig {
+    MlsGroupJoinConfig::builder()
+        .wire_format_policy(policy)
+        .padding_size(0)
+        .max_past_epochs(0)
+        .use_ratchet_tree_extension(true)
+        .sender_ratchet_configuration(ratchet())
+        .build()
+}
+
+pub(crate) fn group_context_extensions(alliance: &AllianceState) -> Result<Extensions<GroupContext>, CryptoError> {
+    let state = Extension::Unknown(ALLIANCE_EXTENSION, UnknownExtension(alliance.encode()?));
+    let required = Extension::RequiredCapabilities(RequiredCapabilitiesExtension::new(
+        &[ExtensionType::Unknown(ALLIANCE_EXTENSION), ExtensionType::Unknown(RECOVERY_EXTENSION)],
+        &[ProposalType::SelfRemove],
+        &[CredentialType::Basic],
+    ));
+    Extensions::from_vec(vec![required, state]).map_err(CryptoError::mls)
+}
+
+/// The alliance's state in a GroupContext that has our two extensions and no others.
+pub(crate) fn alliance_of(extensions: &Extensions<GroupContext>) -> Result<AllianceState, CryptoError> {
+    let found = extensions.unknown(ALLIANCE_EXTENSION).ok_or(CryptoError::Malformed("group context"))?;
+    let alliance = AllianceState::decode(&found.0)?;
+    let expected = group_context_extensions(&alliance)?;
+    if expected.iter().count() != extensions.iter().count()
+        || expected.required_capabilities() != extensions.required_capabilities()
+    {
+        return Err(CryptoError::Malformed("group context"));
+    }
+    Ok(alliance)
+}
+
+/// What only tests need: a cheat's modified client.
+#[doc(hidden)]
+impl Group {
+    /// Makes this member's own client believe that somebody has a role.
+    pub fn pretend_role(&mut self, identity: &Identity, role: Role) {
+        if let Some(seat) = self.alliance.seat(identity) {
+            let seat = crate::alliance::Seat { role, ..seat.clone() };
+            self.alliance = self.alliance.clone().with_seat(seat);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The rules: one pure function that committer and receivers share.
+//!
+//! `judge` sees the state before a commit and the plain facts of the commit, and says whether members may accept it.
+//! It is deterministic and total: all honest members, whenever they joined, reach the same verdict.
+
+use crate::alliance::{AllianceState, Role, Seat};
+use crate::credential::Person;
+use crate::identity::Identity;
+use thiserror::Error;
+
+/// What a commit does, read from MLS and stripped of everything that is not needed to judge it.
+#[derive(Debug, Clone)]
+pub struct CommitFacts {
+    /// Who made it.
+    pub author: Identity,
+    /// What the author's new leaf says, if the commit has a path.
+    pub author_after: Option<Person>,
+    /// Whom it adds, their certificates verified.
+    pub added: Vec<Person>,
+    /// Whom it removes.
+    pub removed: Vec<Identity>,
+    /// Whose own wish to leave it carries out.
+    pub departed: Vec<Identity>,
+    /// Whether it carries proposals of another kind (update, pre-shared key, reinit, external init).
+    pub other_proposals: bool,
+    /// The state after it; `None` where the extension is missing or does not decode.
+    pub after: Option<AllianceState>,
+}
+
+/// Why a commit is refused. The author's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The author has no seat.
+    #[error("its author is not a member")]
+    AuthorNotMember,
+    /// A kind of proposal that alliances do not use.
+    #[error("it carries a kind of proposal that alliances do not use")]
+    ProposalKind,
+    /// The author's leaf changed identity, name or organisation.
+    #[error("its author's identity, name or organisation changed with it")]
+    AuthorChanged,
+    /// The state is missing or does not decode.
+    #[error("the alliance state after it is missing or malformed")]
+    StateMalformed,
+    /// The alliance's identifier or the relay in use changed.
+    #[error("it changes what makes the alliance findable")]
+    AnchorChanged,
+    /// Somebody added has a seat already, or is added twice.
+    #[error("it adds somebody who is a member already")]
+    AddedTwice,
+    /// Somebody removed has no seat.
+    #[error("it removes somebody who is not a member")]
+    RemovedStranger,
+    /// Seats and leaves would differ.
+    #[error("the seats after it do not match its additions and removals")]
+    SeatsMismatch,
+    /// A change that only an organiser may make.
+    #[error("its author is not an organiser")]
+    NotOrganiser,
+    /// Members would be left without an organiser.
+    #[error("it would leave the alliance without an organiser")]
+    NoOrganiser,
+}
+
+/// Judges a commit.
+///
+/// # Errors
+/// [`Refusal`], for the first rule that it breaks.
+pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal> {
+    let author = before.seat(&facts.author).ok_or(Refusal::AuthorNotMember)?;
+    if facts.other_proposals {
+        return Err(Refusal::ProposalKind);
+    }
+    if let Some(after) = &facts.author_after {
+        if after.identity != author.identity || after.organisation != author.organisation {
+            return Err(Refusal::AuthorChanged);
+        }
+    }
+    let after = facts.after.as_ref().ok_or(Refusal::StateMalformed)?;
+    if after.id != before.id || after.relays.first() != before.relays.first() {
+        return Err(Refusal::AnchorChanged);
+    }
+    check_membership(before, facts, after)?;
+    let unprivileged = before.clone().without(&facts.departed);
+    if *after != unprivileged && author.role != Role::Organiser {
+        return Err(Refusal::NotOrganiser);
+    }
+    if after.organisers() == 0 {
+        return Err(Refusal::NoOrganiser);
+    }
+    Ok(())
+}
+
+/// The seats after are exactly those before, less the removed and departed, plus the added; organisations stay.
+fn check_membership(before: &AllianceState, facts: &CommitFacts, after: &AllianceState) -> Result<(), Refusal> {
+    let mut gone: Vec<Identity> = facts.removed.iter().chain(&facts.departed).copied().collect();
+    gone.sort();
+    let distinct = gone.windows(2).all(|pair| pair.first() != pair.last());
+    if !distinct || gone.iter().any(|identity| before.seat(identity).is_none()) {
+        return Err(Refusal::RemovedStranger);
+    }
+    let mut expected: Vec<(Identity, &crate::name::Name)> = before
+        .seats
+        .iter()
+        .filter(|seat| !gone.contains(&seat.identity))
+        .map(|seat| (seat.identity, &seat.organisation))
+        .chain(facts.added.iter().map(|person| (person.identity, &person.organisation)))
+        .collect();
+    expected.sort();
+    if expected.windows(2).any(|pair| pair.first().map(|a| a.0) == pair.last().map(|b| b.0)) {
+        return Err(Refusal::AddedTwice);
+    }
+    let found = after.seats.iter().map(|Seat { identity, organisation, .. }| (*identity, organisation));
+    if expected.into_iter().eq(found) { Ok(()) } else { Err(Refusal::SeatsMismatch) }
+}
