@@ -6,7 +6,18 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// The public identity of a person.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, tls_codec::TlsSerialize, tls_codec::TlsDeserialize, tls_codec::TlsSize)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    tls_codec::TlsSerialize,
+    tls_codec::TlsDeserialize,
+    tls_codec::TlsSize,
+)]
 pub struct Identity([u8; 32]);
 
 impl Identity {

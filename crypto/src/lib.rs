@@ -16,10 +16,7 @@
 //! ```
 //!
 //! Each arrow is a type: what was not opened cannot be received, and what was not judged cannot be merged.
-#![cfg_attr(
-    not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
-)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod alliance;
 pub mod content;

@@ -97,9 +97,7 @@ impl Message {
             return Err(CryptoError::Malformed(WHAT));
         }
         let body = match encoded.kind {
-            1 => MessageBody::Text(
-                String::from_utf8(encoded.body.into()).map_err(|_| CryptoError::Malformed(WHAT))?,
-            ),
+            1 => MessageBody::Text(String::from_utf8(encoded.body.into()).map_err(|_| CryptoError::Malformed(WHAT))?),
             kind => MessageBody::Unknown { kind },
         };
         let view = View { sequence: Sequence(encoded.view_sequence), chain: Chain::from_bytes(encoded.view_chain) };

@@ -97,7 +97,6 @@ impl tls_codec::Deserialize for Name {
     }
 }
 
-
 fn invalid() -> tls_codec::Error {
     tls_codec::Error::DecodingError("not a name".to_owned())
 }

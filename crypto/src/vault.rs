@@ -90,8 +90,7 @@ impl Vault {
 /// [`CryptoError::Entropy`] where no randomness can be had.
 pub fn create(passphrase: &str, cost: VaultCost, random: &Random) -> Result<(Vec<u8>, StoreKey), CryptoError> {
     let key = StoreKey(Zeroizing::new(random.array()?));
-    let mut vault =
-        Vault { version: VERSION, cost, salt: random.array()?, nonce: random.array()?, wrapped: [0; 48] };
+    let mut vault = Vault { version: VERSION, cost, salt: random.array()?, nonce: random.array()?, wrapped: [0; 48] };
     let aad = vault.associated_data()?;
     let payload = Payload { msg: &*key.0, aad: &aad };
     let wrapped = vault.cipher(passphrase)?.encrypt(XNonce::from_slice(&vault.nonce), payload);

@@ -7,6 +7,7 @@ use crate::CryptoError;
 use crate::alliance::{AllianceState, MEMBERS_MAX, Role, Seat};
 use crate::content::AuthorSeal;
 use crate::identity::Identity;
+use crate::judge::{CommitFacts, judge};
 use ed25519_dalek::Signer as _;
 use openmls::prelude::LeafNodeIndex;
 use openmls_traits::OpenMlsProvider;
@@ -67,12 +68,14 @@ impl Group {
         let bundle = builder
             .load_psks(self.provider.storage())
             .map_err(CryptoError::mls)?
-            .build(self.provider.rand(), self.provider.crypto(), &self.device, |queued| self_remover(queued).is_some() || is_own(queued))
+            .build(self.provider.rand(), self.provider.crypto(), &self.device, |queued| {
+                self_remover(queued).is_some() || is_own(queued)
+            })
             .map_err(CryptoError::mls)?
             .stage_commit(&self.provider)
             .map_err(CryptoError::mls)?;
         let (commit, welcome, _) = bundle.into_messages();
-        self.judge_own()?;
+        judge(&self.alliance, &self.pending_facts()?)?;
         let commit = commit.to_bytes().map_err(CryptoError::mls)?;
         let welcome = welcome.map(|welcome| welcome.to_bytes().map_err(CryptoError::mls)).transpose()?;
         let author = self.author_seal(address, &commit);
@@ -108,10 +111,13 @@ impl Group {
         AuthorSeal { leaf_index: self.mls.own_leaf_index().u32(), signature }
     }
 
-    fn judge_own(&self) -> Result<(), CryptoError> {
+    /// What one's own pending commit does.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] where none is pending.
+    pub fn pending_facts(&self) -> Result<CommitFacts, CryptoError> {
         let pending = self.mls.pending_commit().ok_or(CryptoError::Bug("no commit is pending"))?;
-        let facts = self.facts(self.mls.own_leaf_index(), pending)?;
-        Ok(crate::judge::judge(&self.alliance, &facts)?)
+        self.facts(self.mls.own_leaf_index(), pending)
     }
 
     fn state_after(&self, change: &Change, departing: &[Identity]) -> Result<AllianceState, CryptoError> {

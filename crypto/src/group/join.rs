@@ -90,6 +90,13 @@ impl JoinRequest {
         let person = check_key_package(&key_package)?;
         Ok(Self { key_package, person })
     }
+
+    /// Whether the private keys behind this request are among these entries: whether it is one's own.
+    #[must_use]
+    pub fn is_answerable_with(&self, state: GroupState, random: &Random) -> bool {
+        DeviceKey::load(&Provider::new(state, random))
+            .is_ok_and(|device| self.key_package.leaf_node().signature_key().as_slice() == device.public())
+    }
 }
 
 /// Checks of a key package that MLS leaves to the application: key lengths, recovery mailbox, certificate.

@@ -99,12 +99,7 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    fn new(
-        provider: &Provider,
-        identity: &IdentityKey,
-        name: &Name,
-        organisation: &Name,
-    ) -> Result<Self, CryptoError> {
+    fn new(provider: &Provider, identity: &IdentityKey, name: &Name, organisation: &Name) -> Result<Self, CryptoError> {
         let device = DeviceKey::generate(provider.random())?;
         let recovery = RecoveryKey::generate(provider.random())?;
         provider.put(DEVICE_KEY_ENTRY, device.0.to_bytes().to_vec());
@@ -231,7 +226,10 @@ impl Group {
     /// # Errors
     /// [`CryptoError::Unverified`] where a leaf's certificate is wrong: such a group is never accepted.
     pub fn members(&self) -> Result<Vec<Member>, CryptoError> {
-        self.mls.members().map(|member| self.member(member.index.u32(), &member.credential, &member.signature_key)).collect()
+        self.mls
+            .members()
+            .map(|member| self.member(member.index.u32(), &member.credential, &member.signature_key))
+            .collect()
     }
 
     fn member(

@@ -62,8 +62,7 @@ impl Party {
     pub fn founder(person: &str, organisation: &str) -> Self {
         let random = random();
         let key = IdentityKey::generate(&random).expect("randomness");
-        let group =
-            Group::found(&key, &name(person), &name(organisation), &name("Tawiza"), relay(), now(), &random);
+        let group = Group::found(&key, &name(person), &name(organisation), &name("Tawiza"), relay(), now(), &random);
         Self { key, group: Some(group.expect("a group")), stored: HashMap::new() }.saved()
     }
 

@@ -1,0 +1,93 @@
+//! Who is in an alliance.
+
+use super::{AllianceNumber, Engine};
+use crate::ClientError;
+use crate::store::groups;
+use crate::store::history::ShownPerson;
+use twiza_crypto::alliance::Role;
+use twiza_crypto::group::Group;
+use twiza_crypto::identity::Identity;
+use twiza_crypto::words::SafetyWords;
+
+/// A member, as it is shown.
+#[derive(Debug, Clone)]
+pub struct MemberView {
+    /// The member's number in the alliance (its leaf), for commands that name somebody.
+    pub number: u32,
+    /// Who.
+    pub person: ShownPerson,
+    /// May do what.
+    pub role: Role,
+    /// Whether it is oneself.
+    pub own: bool,
+    /// The person's safety words.
+    pub words: SafetyWords,
+    identity: Identity,
+}
+
+/// A role's name for scripts.
+#[must_use]
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Observer => "observer",
+        Role::Member => "member",
+        Role::Organiser => "organiser",
+    }
+}
+
+/// The role with this number, as stores keep it.
+pub(super) fn role_with_code(code: u8) -> Option<Role> {
+    [Role::Observer, Role::Member, Role::Organiser].into_iter().find(|role| *role as u8 == code)
+}
+
+impl MemberView {
+    /// The role's name for scripts: `observer`, `member` or `organiser`.
+    #[must_use]
+    pub fn role_name(&self) -> &'static str {
+        role_name(self.role)
+    }
+}
+
+impl Engine {
+    /// Everybody in an alliance, as of what was read last.
+    ///
+    /// # Errors
+    /// [`ClientError::NotActive`].
+    pub async fn members(&self, alliance: AllianceNumber) -> Result<Vec<MemberView>, ClientError> {
+        let group = self.group(alliance).await?;
+        let own = self.profile.key.identity();
+        let members = group.members()?.into_iter().map(|member| MemberView {
+            number: member.leaf_index,
+            person: (&member.person).into(),
+            role: member.role,
+            own: member.person.identity == own,
+            words: SafetyWords::of_person(&member.person.identity),
+            identity: member.person.identity,
+        });
+        Ok(members.collect())
+    }
+
+    pub(super) async fn group(&self, alliance: AllianceNumber) -> Result<Group, ClientError> {
+        let row = self.active_row(alliance).await?;
+        let state = groups::load(&mut *self.store.reader().await?, row.id).await?;
+        Ok(Group::load(state, &self.environment.random)?)
+    }
+
+    /// The member with this name or number; `@` before it is dropped.
+    pub(super) async fn find_member(
+        &self,
+        alliance: AllianceNumber,
+        text: &str,
+    ) -> Result<(Identity, String), ClientError> {
+        let wanted = text.trim().trim_start_matches('@').to_lowercase();
+        let members = self.members(alliance).await?;
+        let named: Vec<_> = members.iter().filter(|member| member.person.name.to_lowercase() == wanted).collect();
+        let found = match named.as_slice() {
+            [one] => Some(*one),
+            [] => members.iter().find(|member| Some(member.number) == wanted.parse().ok()),
+            _ => return Err(ClientError::AmbiguousMember(text.to_owned())),
+        };
+        let found = found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))?;
+        Ok((found.identity, found.person.name.clone()))
+    }
+}

@@ -1,0 +1,480 @@
+//! Reading a mailbox: from the relay's page to history, in steps that are each one transaction.
+
+use super::{AllianceNumber, Engine};
+use crate::ClientError;
+use crate::relay::{InboundFrame, Page};
+use crate::store::alliances::{self, AllianceRow, Place, Status};
+use crate::store::history::{self, Event, NewText, ShownPerson};
+use crate::store::outbox::{self, Want};
+use crate::store::{groups, reading};
+use sqlx::SqliteConnection;
+use twiza_crypto::CryptoError;
+use twiza_crypto::alliance::AllianceState;
+use twiza_crypto::content::{Assembly, ContentKind, Payload};
+use twiza_crypto::credential::Person;
+use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::group::{Group, Member};
+use twiza_crypto::judge::CommitFacts;
+use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Sequence};
+
+/// A group in memory, good as long as nobody else changed the stored one.
+pub(super) struct Held {
+    version: i64,
+    group: Group,
+}
+
+/// The mailbox that is being read.
+struct Mailbox<'a> {
+    row: &'a AllianceRow,
+    keys: &'a EpochKeys,
+    address: MailboxAddress,
+    place: Place,
+    chain: Chain,
+}
+
+impl Mailbox<'_> {
+    /// Moves on to a frame, which must be the next.
+    fn advance(&mut self, frame: &InboundFrame) -> Result<FrameDigest, ClientError> {
+        if frame.sequence != self.place.cursor.next() {
+            return Err(ClientError::RelayContradiction("frames are missing or out of order"));
+        }
+        let digest = FrameDigest::of(&frame.octets);
+        self.chain = self.chain.append(frame.sequence, frame.closing, &digest);
+        self.place.cursor = frame.sequence;
+        self.place.chain = Some(self.chain);
+        Ok(digest)
+    }
+}
+
+impl Engine {
+    /// Reads everything that is new, through any number of epochs.
+    pub(super) async fn pull(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        let mut held = None;
+        loop {
+            let row = self.row(alliance).await?;
+            if row.status != Status::Active {
+                return Ok(());
+            }
+            let Held { version, group } = self.hold(&row, held.take()).await?;
+            let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
+            let page = self.read_page(&row, &group, &keys).await?;
+            let more = page.head.is_none();
+            let (ordinary, closing) = split_closing(page.frames)?;
+            if let Some(head) = &page.head {
+                check_head(&row.place, head, ordinary.len() + usize::from(closing.is_some()))?;
+            }
+            if ordinary.is_empty() && closing.is_none() {
+                return check_still(&row.place, &keys.mailbox.address(), page.head.as_ref());
+            }
+            let next = self.take_ordinary(&row, Held { version, group }, &keys, &ordinary).await?;
+            let Some(next) = next else { continue };
+            held = match closing {
+                Some(frame) => self.take_closing(alliance, next, &keys, &frame).await?,
+                None if more => Some(next),
+                None => return self.check_end(alliance, page.head.as_ref()).await,
+            };
+        }
+    }
+
+    async fn hold(&self, row: &AllianceRow, held: Option<Held>) -> Result<Held, ClientError> {
+        if let Some(held) = held.filter(|held| held.version == row.version) {
+            return Ok(held);
+        }
+        let mut step = self.store.begin().await?;
+        let version = alliances::get(&mut step, row.id).await?.version;
+        let group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        Ok(Held { version, group })
+    }
+
+    /// A page; where the relay has lost the mailbox, it is opened again first.
+    async fn read_page(&self, row: &AllianceRow, group: &Group, keys: &EpochKeys) -> Result<Page, ClientError> {
+        let connection = self.connection(row)?;
+        match connection.read(&keys.mailbox, row.place.cursor).await {
+            Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
+                let grant = group.alliance().relay()?.grant.clone();
+                connection.open(&keys.mailbox, grant.as_deref()).await?;
+                Ok(connection.read(&keys.mailbox, row.place.cursor).await?)
+            }
+            page => Ok(page?),
+        }
+    }
+
+    /// Takes frames that do not close the mailbox, all in one step. `None` where another process was faster.
+    async fn take_ordinary(
+        &self,
+        row: &AllianceRow,
+        held: Held,
+        keys: &EpochKeys,
+        frames: &[InboundFrame],
+    ) -> Result<Option<Held>, ClientError> {
+        if frames.is_empty() {
+            return Ok(Some(held));
+        }
+        let mut step = self.store.begin().await?;
+        if alliances::get(&mut step, row.id).await?.version != held.version {
+            return Ok(None);
+        }
+        let mut group = held.group;
+        let mut mailbox = open_mailbox(row, keys);
+        let mut assembly = stored_parts(&mut step, row.id, keys).await?;
+        for frame in frames {
+            let digest = mailbox.advance(frame)?;
+            reading::note_chain(&mut step, row.id, frame.sequence, &mailbox.chain).await?;
+            if self.take_own(&mut step, &mut group, &mailbox, &digest).await? {
+                continue;
+            }
+            let Ok(content) = keys.frame.open(&frame.octets) else { continue };
+            let id = content.id;
+            match assembly.push(content) {
+                Some(payload) => {
+                    self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
+                    reading::drop_parts(&mut step, row.id, &id).await?;
+                }
+                None => reading::keep_part(&mut step, row.id, frame.sequence, &id, &frame.octets).await?,
+            }
+        }
+        groups::apply(&mut step, row.id, &group.take_changes()).await?;
+        alliances::set_place(&mut step, row.id, &mailbox.place).await?;
+        let version = alliances::get(&mut step, row.id).await?.version;
+        step.commit().await?;
+        Ok(Some(Held { version, group }))
+    }
+
+    /// Recognises one's own frame by its digest: MLS cannot decrypt one's own messages. The last frame of a message
+    /// puts it into history, in its place among all others.
+    async fn take_own(
+        &self,
+        step: &mut SqliteConnection,
+        group: &mut Group,
+        mailbox: &Mailbox<'_>,
+        digest: &FrameDigest,
+    ) -> Result<bool, ClientError> {
+        let Some((intent, last)) = outbox::of_frame(step, mailbox.row.id, digest).await? else { return Ok(false) };
+        let Some(found) = outbox::intent(step, intent).await?.filter(|_| last) else { return Ok(true) };
+        match &found.want {
+            Want::Send { sent, text, .. } => {
+                let person = own_person(group, &self.profile.key.identity())?;
+                let new = NewText { person: &person, own: true, sent: *sent, text };
+                history::add_text(step, mailbox.row.id, &mailbox.place, &new).await?;
+                outbox::finish(step, intent).await?;
+            }
+            Want::Leave => {
+                let person = (&own_person(group, &self.profile.key.identity())?).into();
+                history::add_event(step, mailbox.row.id, &mailbox.place, &Event::Leaving { person }).await?;
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    async fn take_payload(
+        &self,
+        step: &mut SqliteConnection,
+        group: &mut Group,
+        mailbox: &Mailbox<'_>,
+        payload: &Payload,
+    ) -> Result<(), ClientError> {
+        let id = mailbox.row.id;
+        match payload.kind {
+            ContentKind::Message => match group.receive_message(&payload.body) {
+                Ok((person, message)) => self.take_message(step, mailbox, &person, &message).await,
+                Err(_) => history::add_event(step, id, &mailbox.place, &Event::Unreadable).await,
+            },
+            ContentKind::Proposal => match group.receive_proposal(&payload.body) {
+                Ok(person) => {
+                    let event = Event::Leaving { person: (&person).into() };
+                    history::add_event(step, id, &mailbox.place, &event).await
+                }
+                Err(_) => Ok(()),
+            },
+            // A commit whose last part does not close the mailbox is none; other kinds do not belong here.
+            _ => Ok(()),
+        }
+    }
+
+    async fn take_message(
+        &self,
+        step: &mut SqliteConnection,
+        mailbox: &Mailbox<'_>,
+        person: &Person,
+        message: &Message,
+    ) -> Result<(), ClientError> {
+        let id = mailbox.row.id;
+        if !view_agrees(step, mailbox, &message.view).await? {
+            let event = Event::HistoryDiffers { person: person.into() };
+            history::add_event(step, id, &mailbox.place, &event).await?;
+        }
+        match &message.body {
+            MessageBody::Text(text) => {
+                let new = NewText { person, own: false, sent: message.sent, text };
+                history::add_text(step, id, &mailbox.place, &new).await
+            }
+            _ => {
+                let event = Event::NotUnderstood { person: person.into() };
+                history::add_event(step, id, &mailbox.place, &event).await
+            }
+        }
+    }
+
+    /// Takes the frame that closes the mailbox: the next epoch begins, or the next branch of this one.
+    async fn take_closing(
+        &self,
+        alliance: AllianceNumber,
+        held: Held,
+        keys: &EpochKeys,
+        frame: &InboundFrame,
+    ) -> Result<Option<Held>, ClientError> {
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
+        if row.version != held.version {
+            return Ok(None);
+        }
+        let mut mailbox = open_mailbox(&row, keys);
+        let digest = mailbox.advance(frame)?;
+        if let Some((intent, _)) = outbox::of_frame(&mut step, row.id, &digest).await? {
+            let group = self.take_own_commit(&mut step, held.group, &mailbox, intent).await?;
+            return self.commit_step(step, row.id, group).await.map(Some);
+        }
+        let payload = match keys.frame.open(&frame.octets) {
+            Ok(content) => stored_parts(&mut step, row.id, keys).await?.push(content),
+            Err(_) => None,
+        };
+        let commit = payload.filter(|payload| payload.kind == ContentKind::Commit);
+        let Some((body, author)) = commit.and_then(|payload| Some((payload.body, payload.author?))) else {
+            self.branch_off(&mut step, held.group, &mailbox, None).await?;
+            step.commit().await?;
+            return Ok(None);
+        };
+        let culprit = held.group.verify_author(&mailbox.address, &body, &author).ok();
+        match held.group.receive_commit(&mailbox.address, &body, &author) {
+            Ok((mut group, judged)) => {
+                let (facts, own_end) = (judged.facts().clone(), judged.removes_us());
+                let (before, people) = (group.alliance().clone(), group.members()?);
+                group.merge(judged)?;
+                let events = describe(&facts, &before, &people);
+                self.note(&mut step, &mailbox, &events).await?;
+                if own_end {
+                    self.end(&mut step, &row, &facts).await?;
+                    step.commit().await?;
+                    return Ok(None);
+                }
+                self.next_epoch(&mut step, &row, &mut group).await?;
+                self.commit_step(step, row.id, group).await.map(Some)
+            }
+            Err(_) => {
+                // Only the stored group is good now: what MLS did to the one in memory must not be kept.
+                let group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+                self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
+                step.commit().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn commit_step(
+        &self,
+        mut step: sqlx::Transaction<'static, sqlx::Sqlite>,
+        id: i64,
+        mut group: Group,
+    ) -> Result<Held, ClientError> {
+        groups::apply(&mut step, id, &group.take_changes()).await?;
+        let version = alliances::get(&mut step, id).await?.version;
+        step.commit().await?;
+        Ok(Held { version, group })
+    }
+
+    /// One's own commit was read back: the relay has ordered it, so it is taken over now, and not before.
+    async fn take_own_commit(
+        &self,
+        step: &mut SqliteConnection,
+        mut group: Group,
+        mailbox: &Mailbox<'_>,
+        intent: i64,
+    ) -> Result<Group, ClientError> {
+        let row = mailbox.row;
+        let (facts, before) = (group.pending_facts()?, group.alliance().clone());
+        let people = group.members()?;
+        group.merge_pending()?;
+        self.note(step, mailbox, &describe(&facts, &before, &people)).await?;
+        if let Some(found) = outbox::intent(step, intent).await? {
+            self.after_own_commit(step, row, &found).await?;
+        }
+        outbox::finish(step, intent).await?;
+        alliances::set_rotated(step, row.id, self.environment.clock.unix_seconds()).await?;
+        self.next_epoch(step, row, &mut group).await?;
+        Ok(group)
+    }
+
+    async fn note(
+        &self,
+        step: &mut SqliteConnection,
+        mailbox: &Mailbox<'_>,
+        events: &[Event],
+    ) -> Result<(), ClientError> {
+        for event in events {
+            history::add_event(step, mailbox.row.id, &mailbox.place, event).await?;
+        }
+        Ok(())
+    }
+
+    async fn next_epoch(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        group: &mut Group,
+    ) -> Result<(), ClientError> {
+        groups::apply(step, row.id, &group.take_changes()).await?;
+        reading::leave_mailbox(step, row.id).await?;
+        outbox::requeue(step, row.id).await?;
+        let place = Place { epoch: group.epoch(), ..Place::START };
+        alliances::set_place(step, row.id, &place).await?;
+        alliances::set_opened(step, row.id, 0).await
+    }
+
+    /// An invalid closing frame: the same epoch goes on in the next branch (RFC 9750, section 5.3).
+    async fn branch_off(
+        &self,
+        step: &mut SqliteConnection,
+        mut group: Group,
+        mailbox: &Mailbox<'_>,
+        culprit: Option<&Person>,
+    ) -> Result<(), ClientError> {
+        let row = mailbox.row;
+        let event = Event::RefusedCommit { person: culprit.map(Into::into) };
+        history::add_event(step, row.id, &mailbox.place, &event).await?;
+        if group.has_pending() {
+            group.drop_pending()?;
+        }
+        groups::apply(step, row.id, &group.take_changes()).await?;
+        reading::leave_mailbox(step, row.id).await?;
+        outbox::requeue(step, row.id).await?;
+        match mailbox.place.branch.next() {
+            Some(branch) => {
+                let place = Place { epoch: mailbox.place.epoch, branch, ..Place::START };
+                alliances::set_place(step, row.id, &place).await?;
+                alliances::set_opened(step, row.id, 0).await
+            }
+            None => alliances::set_status(step, row.id, Status::Stuck).await,
+        }
+    }
+
+    /// One is out: what was still to be said cannot be said any more, and the keys go.
+    async fn end(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        facts: &CommitFacts,
+    ) -> Result<(), ClientError> {
+        let own = self.profile.key.identity();
+        let status = if facts.departed.contains(&own) { Status::Left } else { Status::Removed };
+        outbox::fail_all(step, row.id, "you are no longer a member of this alliance").await?;
+        reading::leave_mailbox(step, row.id).await?;
+        groups::delete(step, row.id).await?;
+        alliances::set_status(step, row.id, status).await
+    }
+
+    /// What is left to check when everything was read: the relay's word on the end against one's own.
+    async fn check_end(
+        &self,
+        alliance: AllianceNumber,
+        head: Option<&twiza_protocol::Receipt>,
+    ) -> Result<(), ClientError> {
+        let place = self.row(alliance).await?.place;
+        match head.filter(|head| head.sequence == place.cursor) {
+            Some(head) if Some(head.chain) != place.chain => {
+                Err(ClientError::RelayContradiction("it signs another history than it shows"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn open_mailbox<'a>(row: &'a AllianceRow, keys: &'a EpochKeys) -> Mailbox<'a> {
+    let address = keys.mailbox.address();
+    let chain = row.place.chain.unwrap_or_else(|| Chain::start(&address));
+    Mailbox { row, keys, address, place: row.place, chain }
+}
+
+/// A page's frames, with the closing one apart; nothing may follow it.
+fn split_closing(mut frames: Vec<InboundFrame>) -> Result<(Vec<InboundFrame>, Option<InboundFrame>), ClientError> {
+    let closing = frames.pop_if(|frame| frame.closing);
+    if frames.iter().any(|frame| frame.closing) {
+        return Err(ClientError::RelayContradiction("frames follow the end of a mailbox"));
+    }
+    Ok((frames, closing))
+}
+
+/// The relay must not have less than was read before, nor announce more than it shows.
+fn check_head(place: &Place, head: &twiza_protocol::Receipt, shown: usize) -> Result<(), ClientError> {
+    if head.sequence < place.cursor {
+        return Err(ClientError::RelayContradiction("it has lost frames that it had shown before"));
+    }
+    if head.sequence.0 > place.cursor.0 + shown as u64 {
+        return Err(ClientError::RelayContradiction("it withholds frames"));
+    }
+    Ok(())
+}
+
+fn check_still(
+    place: &Place,
+    address: &MailboxAddress,
+    head: Option<&twiza_protocol::Receipt>,
+) -> Result<(), ClientError> {
+    let Some(head) = head else { return Err(ClientError::RelayContradiction("an empty page that is not the last")) };
+    let chain = place.chain.unwrap_or_else(|| Chain::start(address));
+    if head.chain == chain && head.sequence == place.cursor {
+        Ok(())
+    } else {
+        Err(ClientError::RelayContradiction("it signs another history than it had shown before"))
+    }
+}
+
+async fn stored_parts(step: &mut SqliteConnection, alliance: i64, keys: &EpochKeys) -> Result<Assembly, ClientError> {
+    let mut assembly = Assembly::default();
+    for frame in reading::parts(step, alliance).await? {
+        if let Ok(content) = keys.frame.open(&frame) {
+            assembly.push(content);
+        }
+    }
+    Ok(assembly)
+}
+
+/// Whether a message's view of the mailbox is one's own at that place.
+async fn view_agrees(step: &mut SqliteConnection, mailbox: &Mailbox<'_>, view: &View) -> Result<bool, ClientError> {
+    if view.sequence == Sequence::START {
+        return Ok(view.chain == Chain::start(&mailbox.address));
+    }
+    if view.sequence >= mailbox.place.cursor {
+        return Ok(false);
+    }
+    Ok(reading::chain_at(step, mailbox.row.id, view.sequence).await? == Some(view.chain))
+}
+
+fn own_person(group: &Group, own: &twiza_crypto::identity::Identity) -> Result<Person, ClientError> {
+    let found = group.members()?.into_iter().find(|member| member.person.identity == *own);
+    found.map(|member| member.person).ok_or_else(|| CryptoError::Bug("a group without oneself").into())
+}
+
+/// What a commit did, in events.
+fn describe(facts: &CommitFacts, before: &AllianceState, people: &[Member]) -> Vec<Event> {
+    let shown = |identity| {
+        let found = people.iter().find(|member| member.person.identity == identity).map(|member| &member.person);
+        found.map_or_else(|| ShownPerson { name: "?".into(), organisation: "?".into() }, Into::into)
+    };
+    let by = shown(facts.author);
+    let mut events = Vec::new();
+    events.extend(facts.departed.iter().map(|gone| Event::Left { person: shown(*gone) }));
+    events.extend(facts.removed.iter().map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));
+    events.extend(facts.added.iter().map(|person| Event::Added { person: person.into(), by: by.clone() }));
+    for seat in facts.after.iter().flat_map(|after| &after.seats) {
+        if before.seat(&seat.identity).is_some_and(|old| old.role != seat.role) {
+            let role = super::members::role_name(seat.role).to_owned();
+            events.push(Event::RoleChanged { person: shown(seat.identity), role, by: by.clone() });
+        }
+    }
+    if events.is_empty() {
+        events.push(Event::Rotated { person: by });
+    }
+    events
+}

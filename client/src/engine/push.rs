@@ -1,0 +1,248 @@
+//! Carrying out wishes: from an intent to sealed frames, and from those to the relay's receipt.
+
+use super::approve::role_of;
+use super::members::role_with_code;
+use super::{AllianceNumber, Engine};
+use crate::ClientError;
+use crate::relay::RelayConnection;
+use crate::store::alliances::{self, AllianceRow};
+use crate::store::invitations::{self, InvitationStatus};
+use crate::store::outbox::{self, Intent, IntentState, RotateCause, Want};
+use crate::store::{corrupt, groups};
+use sqlx::SqliteConnection;
+use twiza_crypto::content::ContentKind;
+use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::group::Group;
+use twiza_crypto::group::commit::{Change, PendingCommit};
+use twiza_crypto::group::join::JoinRequest;
+use twiza_crypto::identity::Identity;
+use twiza_crypto::invitation::Invitation;
+use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::seal::seal_payload;
+use twiza_protocol::{Chain, Frame, FrameSize, ProblemCode};
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// There was nothing to do.
+    Idle,
+    /// Every frame has its receipt, or the wish turned out to be done or impossible: read on.
+    Acted,
+    /// The mailbox was closed by somebody faster: read on, and seal again.
+    Raced,
+}
+
+/// What an intent became.
+struct Sealed {
+    frames: Vec<Frame>,
+    closing: bool,
+    welcome: Option<Vec<u8>>,
+}
+
+impl Engine {
+    /// Tries to carry out one intent.
+    pub(super) async fn push(&self, alliance: AllianceNumber, intent: &Intent) -> Result<Pushed, ClientError> {
+        let row = self.active_row(alliance).await?;
+        if intent.state == IntentState::Queued && !self.prepare(&row, intent).await? {
+            return Ok(Pushed::Acted);
+        }
+        let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, Some(intent.id)).await?;
+        if waiting.is_empty() {
+            return Ok(Pushed::Idle);
+        }
+        let connection = self.connection(&row)?;
+        if intent.want.is_commit() && !self.open_next(&row, &*connection).await? {
+            return Ok(Pushed::Raced);
+        }
+        for posting in waiting {
+            match connection.append(&posting.mailbox, &posting.frame, posting.closing).await {
+                Ok(_receipt) => {
+                    let mut step = self.store.begin().await?;
+                    outbox::acknowledge(&mut step, &posting).await?;
+                    step.commit().await?;
+                }
+                // Unknown: the relay lost the mailbox. Reading opens it again.
+                Err(error)
+                    if matches!(error.code(), Some(ProblemCode::MailboxClosed | ProblemCode::MailboxUnknown)) =>
+                {
+                    return Ok(Pushed::Raced);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Pushed::Acted)
+    }
+
+    /// Opens the mailbox that one's pending commit leads to, before the commit goes out: a crash between the two
+    /// strands nobody. `false` where no commit is pending any more.
+    async fn open_next(&self, row: &AllianceRow, connection: &dyn RelayConnection) -> Result<bool, ClientError> {
+        let state = groups::load(&mut *self.store.reader().await?, row.id).await?;
+        let group = Group::load(state, &self.environment.random)?;
+        if !group.has_pending() {
+            return Ok(false);
+        }
+        let grant = group.alliance().relay()?.grant.clone();
+        connection.open(&group.next_epoch_keys(row.relay.key())?.mailbox, grant.as_deref()).await?;
+        Ok(true)
+    }
+
+    /// Seals an intent under the current epoch, in one step with the MLS state that it takes. `false` where there is
+    /// nothing to send: it is done, or it cannot be.
+    async fn prepare(&self, row: &AllianceRow, intent: &Intent) -> Result<bool, ClientError> {
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, row.id).await?;
+        let mut group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
+        let sealed = match self.seal_want(&mut step, &row, &mut group, &keys, &intent.want).await {
+            Ok(Some(sealed)) => sealed,
+            Ok(None) => {
+                outbox::finish(&mut step, intent.id).await?;
+                step.commit().await?;
+                return Ok(false);
+            }
+            Err(error @ (ClientError::NotOrganiser | ClientError::NotPossible(_) | ClientError::Crypto(_))) => {
+                drop(group);
+                outbox::fail(&mut step, intent.id, &error.to_string()).await?;
+                step.commit().await?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let Sealed { frames, closing, welcome } = sealed;
+        groups::apply(&mut step, row.id, &group.take_changes()).await?;
+        alliances::touch(&mut step, row.id).await?;
+        outbox::seal_intent(&mut step, row.id, intent.id, &keys.mailbox, &frames, closing, welcome.as_deref()).await?;
+        step.commit().await?;
+        Ok(true)
+    }
+
+    /// Whether a wish could be carried out as things stand; nothing is kept of the attempt.
+    pub(super) async fn try_want(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        group: &mut Group,
+        want: &Want,
+    ) -> Result<(), ClientError> {
+        if matches!(want, Want::Send { text, .. } if text.len() > FrameSize::MAX.bytes()) {
+            return Ok(()); // Large texts are not encrypted twice only to see whether they could be.
+        }
+        let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
+        self.seal_want(step, row, group, &keys, want).await.map(|_| ())
+    }
+
+    async fn seal_want(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        group: &mut Group,
+        keys: &EpochKeys,
+        want: &Want,
+    ) -> Result<Option<Sealed>, ClientError> {
+        let random = &self.environment.random;
+        match want {
+            Want::Send { id, sent, text } => {
+                let address = keys.mailbox.address();
+                let chain = row.place.chain.unwrap_or_else(|| Chain::start(&address));
+                let view = View { sequence: row.place.cursor, chain };
+                let message = Message { id: *id, sent: *sent, view, body: MessageBody::Text(text.clone()) };
+                let octets = group.encrypt_message(&message)?;
+                let kind = ContentKind::Message;
+                let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
+                Ok(Some(Sealed { frames, closing: false, welcome: None }))
+            }
+            Want::Leave => {
+                let octets = group.propose_leave()?;
+                let kind = ContentKind::Proposal;
+                let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
+                Ok(Some(Sealed { frames, closing: false, welcome: None }))
+            }
+            Want::Rotate { cause: RotateCause::Departure } if !group.has_departures() => Ok(None),
+            Want::Rotate { .. } => self.seal_commit(group, keys, &Change::Rotate).map(Some),
+            Want::Remove { identity } => {
+                let identity = Identity::from_bytes(*identity);
+                if group.alliance().seat(&identity).is_none() {
+                    return Ok(None); // Somebody else removed that member, or it left.
+                }
+                self.seal_commit(group, keys, &Change::Remove(vec![identity])).map(Some)
+            }
+            Want::SetRole { identity, role } => {
+                let role = role_with_code(*role).ok_or_else(|| corrupt("intent", "body", row.id))?;
+                let change = Change::SetRole(Identity::from_bytes(*identity), role);
+                self.seal_commit(group, keys, &change).map(Some)
+            }
+            Want::Add { invitations } => {
+                let mut admitted = Vec::new();
+                for number in invitations {
+                    let found = invitations::get(step, *number).await?;
+                    let found = found.ok_or(ClientError::UnknownRequest(*number))?;
+                    let Some(request) = &found.request else { continue };
+                    admitted.push((JoinRequest::verify(request)?, role_of(&found)?));
+                }
+                if admitted.is_empty() {
+                    return Ok(None);
+                }
+                self.seal_commit(group, keys, &Change::Add(admitted)).map(Some)
+            }
+        }
+    }
+
+    fn seal_commit(&self, group: &mut Group, keys: &EpochKeys, change: &Change) -> Result<Sealed, ClientError> {
+        if group.has_pending() {
+            group.drop_pending()?;
+        }
+        let pending = group.commit(change, &keys.mailbox.address())?;
+        let PendingCommit { commit, welcome, author, frame_size } = pending;
+        let random = &self.environment.random;
+        let frames = seal_payload(&keys.frame, ContentKind::Commit, &commit, Some(&author), frame_size, random)?;
+        Ok(Sealed { frames, closing: true, welcome })
+    }
+
+    /// What follows one's own commit: whoever was added gets the Welcome, now that the relay has the commit.
+    pub(super) async fn after_own_commit(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        intent: &Intent,
+    ) -> Result<(), ClientError> {
+        let Want::Add { invitations } = &intent.want else { return Ok(()) };
+        let Some(welcome) = outbox::welcome(step, intent.id).await? else { return Ok(()) };
+        for number in invitations {
+            let Some(found) = invitations::get(step, *number).await? else { continue };
+            if found.status != InvitationStatus::Requested {
+                continue;
+            }
+            let rendezvous = Invitation::from_link(&found.link)?.rendezvous()?;
+            let kind = ContentKind::Welcome;
+            let random = &self.environment.random;
+            let frames = seal_payload(&rendezvous.frame, kind, &welcome, None, FrameSize::Kib64, random)?;
+            outbox::add_postings(step, row.id, None, &rendezvous.mailbox, &frames, true).await?;
+            invitations::end(step, *number, InvitationStatus::Admitted).await?;
+        }
+        Ok(())
+    }
+
+    /// Delivers what lies ready for rendezvous mailboxes. One that is gone or closed takes nothing any more.
+    pub(super) async fn push_rendezvous(&self, row: &AllianceRow) -> Result<(), ClientError> {
+        let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, None).await?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let connection = self.environment.connector.connect(&row.relay)?;
+        for posting in waiting {
+            let answer = connection.append(&posting.mailbox, &posting.frame, posting.closing).await;
+            let mut step = self.store.begin().await?;
+            match answer {
+                Ok(_receipt) => outbox::acknowledge(&mut step, &posting).await?,
+                Err(error)
+                    if matches!(error.code(), Some(ProblemCode::MailboxClosed | ProblemCode::MailboxUnknown)) =>
+                {
+                    outbox::drop_posting(&mut step, posting.id).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            step.commit().await?;
+        }
+        Ok(())
+    }
+}

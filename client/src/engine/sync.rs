@@ -1,0 +1,120 @@
+//! Synchronising an alliance: reading what is new, carrying out what waits, and what must be done from time to time.
+
+use super::push::Pushed;
+use super::{AllianceNumber, Engine};
+use crate::ClientError;
+use crate::store::alliances::{self, AllianceRow, Status};
+use crate::store::groups;
+use crate::store::outbox::{self, RotateCause, Want};
+use serde::Serialize;
+use twiza_crypto::epoch::Branch;
+use twiza_crypto::group::Group;
+
+/// Rounds of reading and sending in one call: a bound against a relay that never lets anybody finish.
+const ROUNDS_MAX: usize = 1000;
+
+/// What waits to be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Outbox {
+    /// Texts.
+    pub messages: usize,
+    /// Changes of the alliance.
+    pub changes: usize,
+}
+
+/// How an alliance stands after synchronising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncReport {
+    /// Whether one takes part.
+    pub status: Status,
+}
+
+impl Engine {
+    /// Reads what is new and sends what waits. Safe to call at any time and from several processes.
+    ///
+    /// # Errors
+    /// [`ClientError::Relay`] where the relay cannot be reached; everything waits for the next time.
+    pub async fn sync(&self, alliance: AllianceNumber) -> Result<SyncReport, ClientError> {
+        let row = self.row(alliance).await?;
+        self.push_rendezvous(&row).await?;
+        if row.status == Status::Joining {
+            self.pull_answer(&row).await?;
+        }
+        for _ in 0..ROUNDS_MAX {
+            self.pull(alliance).await?;
+            let row = self.row(alliance).await?;
+            if row.status != Status::Active {
+                break;
+            }
+            self.maintain(&row).await?;
+            if !self.push_waiting(alliance).await? {
+                break;
+            }
+        }
+        let row = self.row(alliance).await?;
+        self.push_rendezvous(&row).await?;
+        Ok(SyncReport { status: row.status })
+    }
+
+    /// What waits to be sent in an alliance.
+    ///
+    /// # Errors
+    /// [`ClientError::Store`].
+    pub async fn outbox(&self, alliance: AllianceNumber) -> Result<Outbox, ClientError> {
+        let intents = outbox::open_intents(&mut *self.store.reader().await?, alliance.0).await?;
+        let changes = intents.iter().filter(|intent| intent.want.is_commit() || intent.want == Want::Leave).count();
+        Ok(Outbox { messages: intents.len() - changes, changes })
+    }
+
+    /// Carries out intents in their order, up to the first that changes the epoch. Whether there is more to read.
+    async fn push_waiting(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
+        let mut acted = false;
+        for intent in outbox::open_intents(&mut *self.store.reader().await?, alliance.0).await? {
+            match self.push(alliance, &intent).await? {
+                Pushed::Idle => {}
+                Pushed::Acted if !intent.want.is_commit() => acted = true,
+                Pushed::Acted | Pushed::Raced => return Ok(true),
+            }
+        }
+        Ok(acted)
+    }
+
+    /// What must be done from time to time: carrying out departures, rotating old keys, keeping mailboxes open.
+    async fn maintain(&self, row: &AllianceRow) -> Result<(), ClientError> {
+        let mut step = self.store.begin().await?;
+        let group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        let intents = outbox::open_intents(&mut step, row.id).await?;
+        let leaving = intents.iter().any(|intent| intent.want == Want::Leave);
+        let committing = intents.iter().any(|intent| intent.want.is_commit());
+        let now = self.environment.clock.unix_seconds();
+        let old = now.saturating_sub(row.rotated_at) >= self.environment.rotate_after_seconds;
+        let cause = match (group.has_departures(), old) {
+            (true, _) => Some(RotateCause::Departure),
+            (false, true) => Some(RotateCause::Age),
+            (false, false) => None,
+        };
+        if let Some(cause) = cause.filter(|_| !leaving && !committing) {
+            outbox::add_intent(&mut step, row.id, &Want::Rotate { cause }).await?;
+        }
+        step.commit().await?;
+        self.keep_open(row, &group).await
+    }
+
+    /// Repeats the open once a day, so that a silent alliance does not lose its place, and keeps one's recovery
+    /// mailbox open beside it, on a connection of its own.
+    async fn keep_open(&self, row: &AllianceRow, group: &Group) -> Result<(), ClientError> {
+        let today = self.environment.clock.today().0;
+        if row.opened_on == today {
+            return Ok(());
+        }
+        let grant = group.alliance().relay()?.grant.clone();
+        let keys = group.epoch_keys(row.relay.key(), Branch(row.place.branch.0))?;
+        self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
+        let recovery = group.own_recovery_key()?.mailbox()?;
+        self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
+        let mut step = self.store.begin().await?;
+        alliances::set_opened(&mut step, row.id, today).await?;
+        step.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Watching an alliance: what comes is read as it comes, until the caller stops.
+
+use super::{AllianceNumber, Engine};
+use crate::ClientError;
+use crate::store::alliances::Status;
+use crate::store::history::Entry;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use twiza_protocol::MailboxAddress;
+
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What happens while watching.
+#[derive(Debug)]
+pub enum WatchEvent {
+    /// Something to read.
+    Entry(Entry),
+    /// The relay cannot be reached; it is tried again by itself.
+    Offline(ClientError),
+    /// The relay can be reached again.
+    Online,
+    /// One is out: there is nothing more to watch.
+    Ended(Status),
+}
+
+impl Engine {
+    /// Reads and sends as long as the returned future is polled. Entries after `after` are told.
+    ///
+    /// # Errors
+    /// [`ClientError`] that waiting does not mend.
+    pub async fn watch(
+        &self,
+        alliance: AllianceNumber,
+        mut after: i64,
+        mut tell: impl FnMut(WatchEvent),
+    ) -> Result<(), ClientError> {
+        let mut pause = PAUSE_MIN;
+        let mut watched: Watched = None;
+        loop {
+            match self.watch_once(alliance, &mut watched).await {
+                Ok(status) => {
+                    for entry in self.entries(alliance, after, false).await? {
+                        after = entry.id;
+                        tell(WatchEvent::Entry(entry));
+                    }
+                    if !matches!(status, Status::Active | Status::Joining) {
+                        tell(WatchEvent::Ended(status));
+                        return Ok(());
+                    }
+                    if pause > PAUSE_MIN {
+                        tell(WatchEvent::Online);
+                    }
+                    pause = PAUSE_MIN;
+                    wait_for_arrival(&mut watched).await;
+                }
+                Err(error) if error.is_retryable() => {
+                    if pause == PAUSE_MIN {
+                        tell(WatchEvent::Offline(error));
+                    }
+                    watched = None;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                    tokio::time::sleep(pause).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Synchronises, and sees to it that the right mailbox is watched afterwards.
+    async fn watch_once(&self, alliance: AllianceNumber, watched: &mut Watched) -> Result<Status, ClientError> {
+        let report = self.sync(alliance).await?;
+        if report.status != Status::Active {
+            *watched = None;
+            return Ok(report.status);
+        }
+        let row = self.row(alliance).await?;
+        let keys = self.group(alliance).await?.epoch_keys(row.relay.key(), row.place.branch)?;
+        let address = keys.mailbox.address();
+        if watched.as_ref().is_none_or(|(current, _)| *current != address) {
+            let arrivals = self.connection(&row)?.watch(&[(&keys.mailbox, row.place.cursor)]).await?;
+            *watched = Some((address, arrivals));
+        }
+        Ok(report.status)
+    }
+}
+
+type Watched = Option<(MailboxAddress, mpsc::Receiver<MailboxAddress>)>;
+
+/// Waits until something has come; where nothing is watched, or the watch has ended, for a moment.
+async fn wait_for_arrival(watched: &mut Watched) {
+    if let Some((_, arrivals)) = watched {
+        if arrivals.recv().await.is_some() {
+            while arrivals.try_recv().is_ok() {}
+            return;
+        }
+    }
+    *watched = None;
+    tokio::time::sleep(PAUSE_MIN).await;
+}

@@ -1,0 +1,83 @@
+//! Wishes: what somebody wants is written down first and carried out by [`Engine::sync`], now or later.
+
+use super::{AllianceNumber, Engine};
+use crate::ClientError;
+use crate::store::groups;
+use crate::store::outbox::{self, IntentState, RotateCause, Want};
+use twiza_crypto::alliance::Role;
+use twiza_crypto::group::Group;
+use twiza_crypto::message::TEXT_BYTES_MAX;
+
+impl Engine {
+    /// Says something to everybody in an alliance.
+    ///
+    /// # Errors
+    /// [`ClientError::TextEmpty`], [`ClientError::TextTooLong`]; [`ClientError::Relay`] where it waits in the outbox.
+    pub async fn send(&self, alliance: AllianceNumber, text: &str) -> Result<(), ClientError> {
+        if text.trim().is_empty() {
+            return Err(ClientError::TextEmpty);
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(ClientError::TextTooLong { found: text.len(), limit: TEXT_BYTES_MAX });
+        }
+        let id = self.environment.random.array()?;
+        let sent = self.environment.clock.minute().0;
+        self.wish(alliance, &Want::Send { id, sent, text: text.to_owned() }).await
+    }
+
+    /// Removes somebody.
+    ///
+    /// # Errors
+    /// [`ClientError::UnknownMember`], [`ClientError::NotOrganiser`]; [`ClientError::Relay`] where it waits.
+    pub async fn remove(&self, alliance: AllianceNumber, member: &str) -> Result<String, ClientError> {
+        let (identity, name) = self.find_member(alliance, member).await?;
+        self.wish(alliance, &Want::Remove { identity: *identity.as_bytes() }).await?;
+        Ok(name)
+    }
+
+    /// Gives somebody another role.
+    ///
+    /// # Errors
+    /// As [`Engine::remove`].
+    pub async fn set_role(&self, alliance: AllianceNumber, member: &str, role: Role) -> Result<String, ClientError> {
+        let (identity, name) = self.find_member(alliance, member).await?;
+        self.wish(alliance, &Want::SetRole { identity: *identity.as_bytes(), role: role as u8 }).await?;
+        Ok(name)
+    }
+
+    /// New keys for oneself.
+    ///
+    /// # Errors
+    /// [`ClientError::Relay`] where it waits in the outbox.
+    pub async fn rotate(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        self.wish(alliance, &Want::Rotate { cause: RotateCause::User }).await
+    }
+
+    /// Leaves. Another member's client carries it out when it is next online.
+    ///
+    /// # Errors
+    /// [`ClientError::NotPossible`] for the last organiser; [`ClientError::Relay`] where it waits in the outbox.
+    pub async fn leave(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        self.wish(alliance, &Want::Leave).await
+    }
+
+    /// Writes a wish down, if it could be carried out as things stand here, and tries to carry it out. What was
+    /// refused in the meantime (somebody else was faster) is an error.
+    pub(super) async fn wish(&self, alliance: AllianceNumber, want: &Want) -> Result<(), ClientError> {
+        let row = self.active_row(alliance).await?;
+        let mut step = self.store.begin().await?;
+        let mut group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        if !group.has_pending() {
+            // Tried on a copy in memory, which is dropped: bad wishes are told at once, and online or not.
+            self.try_want(&mut step, &row, &mut group, want).await?;
+        }
+        let intent = outbox::add_intent(&mut step, row.id, want).await?;
+        step.commit().await?;
+        self.sync(alliance).await?;
+        let done = outbox::intent(&mut *self.store.reader().await?, intent).await?;
+        match done.filter(|intent| intent.state == IntentState::Failed).and_then(|intent| intent.failure) {
+            Some(why) => Err(ClientError::NotPossible(why)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What can go wrong for a front end, sorted so that it can say what to do.
+
+use crate::relay::RelayError;
+use std::path::PathBuf;
+use thiserror::Error;
+use twiza_crypto::invitation::InvitationError;
+use twiza_crypto::name::NameError;
+use twiza_crypto::{CryptoError, EntropyError};
+
+/// An error of the engine. Nothing that was accepted before is lost by any of them.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There is no profile in this folder. The user's: make one first.
+    #[error("there is no profile in {0}")]
+    NoProfile(PathBuf),
+    /// There is a profile in this folder already. The user's: choose another.
+    #[error("there is a profile in {0} already")]
+    ProfileExists(PathBuf),
+    /// The passphrase does not open the vault. The user's: try again.
+    #[error("wrong passphrase")]
+    WrongPassphrase,
+    /// The store is damaged, or not encrypted as it must be. The environment's.
+    #[error("the store cannot be used: {0}")]
+    Store(String),
+    /// A file cannot be read or written. The environment's.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No alliance has this name. The user's.
+    #[error("there is no alliance called {0}")]
+    UnknownAlliance(String),
+    /// Several alliances have this name. The user's: use the number.
+    #[error("several alliances are called {0}")]
+    AmbiguousAlliance(String),
+    /// No member has this name. The user's.
+    #[error("there is no member called {0}")]
+    UnknownMember(String),
+    /// Several members have this name. The user's: use more of it.
+    #[error("several members are called {0}")]
+    AmbiguousMember(String),
+    /// There is no join request with this number. The user's.
+    #[error("there is no join request number {0}")]
+    UnknownRequest(i64),
+    /// The alliance does not take part any more, or not yet: its status says why.
+    #[error("the alliance is {0}")]
+    NotActive(crate::store::alliances::Status),
+    /// Only organisers can do this. The user's: ask one.
+    #[error("only organisers can do this")]
+    NotOrganiser,
+    /// The alliance's rules, or the group's state, do not allow it; the text says what.
+    #[error("{0}")]
+    NotPossible(String),
+    /// A name that is none. The user's.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An invitation that is none. The user's.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
+    /// The invitation's last day is over. The user's: ask for another.
+    #[error("the invitation has expired")]
+    InvitationExpired,
+    /// Somebody has used the invitation before. The user's: ask the inviter.
+    #[error("the invitation was used before")]
+    InvitationUsed,
+    /// The text is longer than a message can be, in octets.
+    #[error("the text has {found} octets; a message holds {limit}")]
+    TextTooLong {
+        /// Octets found.
+        found: usize,
+        /// Octets allowed.
+        limit: usize,
+    },
+    /// The text is empty.
+    #[error("the text is empty")]
+    TextEmpty,
+    /// The relay, or the way to it. What was to be sent stays in the outbox.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
+    /// The relay's answers contradict each other or what was read before. The relay's fault, or its host's.
+    #[error("the relay contradicts itself: {0}")]
+    RelayContradiction(&'static str),
+    /// A fault of ours, or of OpenMLS.
+    #[error("{0}")]
+    Crypto(CryptoError),
+}
+
+impl From<CryptoError> for ClientError {
+    fn from(error: CryptoError) -> Self {
+        match error {
+            CryptoError::Refused(twiza_crypto::judge::Refusal::NotOrganiser) => Self::NotOrganiser,
+            CryptoError::Refused(refusal) => Self::NotPossible(refusal.to_string()),
+            CryptoError::NotPossible(reason) => Self::NotPossible(reason.to_owned()),
+            CryptoError::TooLarge { found, limit } => Self::TextTooLong { found, limit },
+            other => Self::Crypto(other),
+        }
+    }
+}
+
+impl From<EntropyError> for ClientError {
+    fn from(error: EntropyError) -> Self {
+        Self::Crypto(error.into())
+    }
+}
+
+impl From<sqlx::Error> for ClientError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl ClientError {
+    /// Whether the same may succeed later without a change by the user.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Relay(error) if error.is_retryable())
+    }
+}

@@ -1,0 +1,252 @@
+//! Relays over HTTP.
+
+use super::{InboundFrame, Page, RelayConnection, RelayConnector, RelayError, tls};
+use crate::clock::Clock;
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use twiza_protocol::proof::PROOF_HEADER;
+use twiza_protocol::{
+    CoarseTime, Describe, FrameDigest, MailboxAddress, MailboxKey, OpenRequest, Opened, Problem, ProblemCode, Receipt,
+    Record, RecordDecoder, RelayAddress, RelayKey, Request, Sequence, Verb, WatchEntry, WatchRequest,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest silence inside an answer; a watch has heartbeats well within it.
+const READ_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Connects over HTTP/2 or HTTP/1.1 with TLS 1.3.
+pub struct HttpConnector {
+    clock: Arc<dyn Clock>,
+}
+
+impl HttpConnector {
+    /// A connector whose proofs carry this clock's time, corrected by each relay's.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock }
+    }
+}
+
+impl RelayConnector for HttpConnector {
+    fn connect(&self, address: &RelayAddress) -> Result<Arc<dyn RelayConnection>, RelayError> {
+        let tls = tls::client_config(address).map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()
+            .map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
+        let base = format!("https://{}:{}", address.host(), address.port());
+        let clock = self.clock.clone();
+        Ok(Arc::new(HttpRelay { address: address.clone(), base, client, clock, correction: AtomicI64::new(0) }))
+    }
+}
+
+struct HttpRelay {
+    address: RelayAddress,
+    base: String,
+    client: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    /// Minutes by which the relay's clock is ahead of ours, once it told us.
+    correction: AtomicI64,
+}
+
+impl HttpRelay {
+    fn host(&self) -> String {
+        format!("{}:{}", self.address.host(), self.address.port())
+    }
+
+    fn time(&self) -> CoarseTime {
+        CoarseTime(self.clock.minute().0.saturating_add_signed(self.correction.load(Ordering::Relaxed)))
+    }
+
+    fn correct_clock(&self, relay_time: CoarseTime) {
+        let difference = i128::from(relay_time.0) - i128::from(self.clock.minute().0);
+        self.correction.store(i64::try_from(difference).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn mailbox_url(&self, address: &MailboxAddress, rest: &str) -> String {
+        format!("{}/v1/mailboxes/{address}{rest}", self.base)
+    }
+
+    fn proof(&self, mailbox: &MailboxKey, verb: Verb, body: &[u8]) -> twiza_protocol::Proof {
+        let request = Request { relay: self.address.key(), verb, time: self.time(), body: FrameDigest::of(body) };
+        mailbox.prove(&request)
+    }
+
+    /// Sends a signed request; once more with a corrected clock if the relay says that ours is wrong.
+    async fn signed(
+        &self,
+        mailbox: &MailboxKey,
+        verb: Verb,
+        body: &[u8],
+        build: impl Fn() -> RequestBuilder + Send,
+    ) -> Result<Response, RelayError> {
+        let attempt = || build().header(PROOF_HEADER, self.proof(mailbox, verb, body).to_string());
+        match self.send(attempt()).await {
+            Err(RelayError::Refused(problem)) if self.learn_time(&problem) => self.send(attempt()).await,
+            answer => answer,
+        }
+    }
+
+    fn learn_time(&self, problem: &Problem) -> bool {
+        let Some(time) = problem.relay_time.filter(|_| problem.code == ProblemCode::ClockSkewed) else { return false };
+        self.correct_clock(time);
+        true
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, RelayError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let octets = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        match serde_json::from_slice::<Problem>(&octets) {
+            Ok(problem) => Err(RelayError::Refused(Box::new(problem))),
+            Err(_) if status == StatusCode::BAD_GATEWAY || status == StatusCode::SERVICE_UNAVAILABLE => {
+                Err(RelayError::Unreachable { host: self.host(), cause: status.to_string() })
+            }
+            Err(_) => Err(RelayError::Protocol("an error without a problem document")),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> RelayError {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let text = cause.to_string();
+        if text.contains("ApplicationVerificationFailure") {
+            return RelayError::WrongPin { host: self.host() };
+        }
+        RelayError::Unreachable { host: self.host(), cause: text }
+    }
+
+    async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T, RelayError> {
+        let octets = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&octets).map_err(|_| RelayError::Protocol("an answer that is not of the right form"))
+    }
+
+    fn checked(&self, receipt: Receipt, mailbox: &MailboxAddress) -> Result<Receipt, RelayError> {
+        let verified = receipt.verify(self.address.key(), mailbox);
+        verified.map_err(|_| RelayError::Protocol("a receipt that the relay did not sign"))?;
+        Ok(receipt)
+    }
+}
+
+#[async_trait]
+impl RelayConnection for HttpRelay {
+    fn key(&self) -> &RelayKey {
+        self.address.key()
+    }
+
+    async fn describe(&self) -> Result<Describe, RelayError> {
+        let response = self.send(self.client.get(format!("{}/v1/relay", self.base))).await?;
+        let describe: Describe = self.json(response).await?;
+        if describe.relay_key != *self.address.key() {
+            return Err(RelayError::WrongPin { host: self.host() });
+        }
+        self.correct_clock(describe.relay_time);
+        Ok(describe)
+    }
+
+    async fn open(&self, mailbox: &MailboxKey, grant: Option<&str>) -> Result<Opened, RelayError> {
+        let address = mailbox.address();
+        let body = serde_json::to_vec(&OpenRequest { grant: grant.map(str::to_owned) });
+        let body = body.map_err(|_| RelayError::Protocol("a request that does not encode"))?;
+        let build = || {
+            let request = self.client.request(Method::PUT, self.mailbox_url(&address, ""));
+            request.header(CONTENT_TYPE, "application/json").body(body.clone())
+        };
+        let response = self.signed(mailbox, Verb::Open, &body, build).await?;
+        let opened: Opened = self.json(response).await?;
+        let head = self.checked(opened.head, &address)?;
+        Ok(Opened { head, ..opened })
+    }
+
+    async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError> {
+        let address = mailbox.address();
+        let url = self.mailbox_url(&address, &format!("/frames?closing={closing}"));
+        let octets = bytes::Bytes::copy_from_slice(frame);
+        let build = || self.client.post(&url).header(CONTENT_TYPE, "application/octet-stream").body(octets.clone());
+        let response = self.signed(mailbox, Verb::Append { closing }, frame, build).await?;
+        self.checked(self.json(response).await?, &address)
+    }
+
+    async fn read(&self, mailbox: &MailboxKey, after: Sequence) -> Result<Page, RelayError> {
+        let address = mailbox.address();
+        let url = self.mailbox_url(&address, &format!("/frames?after={after}"));
+        let response = self.signed(mailbox, Verb::Read { after }, b"", || self.client.get(&url)).await?;
+        let mut stream = response.bytes_stream();
+        let mut decoder = RecordDecoder::default();
+        let mut frames = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            decoder.push(&chunk.map_err(|error| self.unreachable(&error))?);
+            while let Some(record) = next(&mut decoder)? {
+                match record {
+                    Record::Frame { sequence, closing, octets, .. } => {
+                        frames.push(InboundFrame::new(sequence, closing, octets)?);
+                    }
+                    Record::Head { receipt, .. } => {
+                        let head = Some(self.checked(receipt, &address)?);
+                        return Ok(Page { frames, head });
+                    }
+                    Record::More { .. } => return Ok(Page { frames, head: None }),
+                    Record::Heartbeat | Record::Refused { .. } | Record::Lagging { .. } => {}
+                }
+            }
+        }
+        Err(RelayError::Unreachable { host: self.host(), cause: "the answer ended too early".to_owned() })
+    }
+
+    async fn watch(&self, mailboxes: &[(&MailboxKey, Sequence)]) -> Result<mpsc::Receiver<MailboxAddress>, RelayError> {
+        let addresses: Vec<_> = mailboxes.iter().map(|(mailbox, _)| mailbox.address()).collect();
+        let entries = mailboxes.iter().map(|(mailbox, after)| WatchEntry {
+            address: mailbox.address(),
+            after: *after,
+            proof: self.proof(mailbox, Verb::Watch { after: *after }, b""),
+        });
+        let body = serde_json::to_vec(&WatchRequest { mailboxes: entries.collect() });
+        let body = body.map_err(|_| RelayError::Protocol("a request that does not encode"))?;
+        let request = self.client.post(format!("{}/v1/watch", self.base));
+        let response = self.send(request.header(CONTENT_TYPE, "application/json").body(body)).await?;
+        let (sender, receiver) = mpsc::channel(16);
+        tokio::spawn(tell_arrivals(response, addresses, sender));
+        Ok(receiver)
+    }
+}
+
+/// Tells which mailbox each record of a watch is about, until the stream ends, a record cannot be read, or nobody
+/// listens. A refused or lagging mailbox is told as well: the listener reads it and finds out why.
+async fn tell_arrivals(response: Response, addresses: Vec<MailboxAddress>, sender: mpsc::Sender<MailboxAddress>) {
+    let mut stream = response.bytes_stream();
+    let mut decoder = RecordDecoder::default();
+    while let Some(Ok(chunk)) = stream.next().await {
+        decoder.push(&chunk);
+        while let Ok(Some(record)) = decoder.next_record() {
+            let slot = match record {
+                Record::Frame { slot, .. } => slot,
+                Record::Refused { .. } | Record::Lagging { .. } => return,
+                Record::Head { .. } | Record::More { .. } | Record::Heartbeat => continue,
+            };
+            let Some(address) = addresses.get(usize::from(slot)) else { return };
+            if sender.send(*address).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn next(decoder: &mut RecordDecoder) -> Result<Option<Record>, RelayError> {
+    decoder.next_record().map_err(|_| RelayError::Protocol("a malformed record"))
+}

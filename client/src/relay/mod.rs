@@ -1,0 +1,122 @@
+//! Connections to relays.
+
+pub mod http;
+mod tls;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use twiza_protocol::{
+    Describe, FrameSize, MailboxAddress, MailboxKey, Opened, Problem, ProblemCode, Receipt, RelayAddress, RelayKey,
+    Sequence,
+};
+
+/// What a relay, or the way to it, answers instead of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// No connection. The network's, or the relay is down.
+    #[error("the relay at {host} cannot be reached: {cause}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// What the network says.
+        cause: String,
+    },
+    /// Somebody else answers at the relay's address: its key is not the pinned one.
+    #[error("the relay at {host} is not the one in the address: its key is another")]
+    WrongPin {
+        /// Host and port.
+        host: String,
+    },
+    /// The relay refuses, with a code.
+    #[error("the relay refuses: {}", .0.title)]
+    Refused(Box<Problem>),
+    /// The relay's answer is not of the protocol's form.
+    #[error("the relay's answer is not understood: {0}")]
+    Protocol(&'static str),
+}
+
+impl RelayError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => problem.code.is_retryable(),
+            Self::WrongPin { .. } | Self::Protocol(_) => false,
+        }
+    }
+
+    /// The relay's code, if it refused.
+    #[must_use]
+    pub fn code(&self) -> Option<ProblemCode> {
+        match self {
+            Self::Refused(problem) => Some(problem.code),
+            _ => None,
+        }
+    }
+}
+
+/// A frame as a relay gives it. Its length is one of the frame sizes; nothing else is known of it yet.
+#[derive(Debug, Clone)]
+pub struct InboundFrame {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Whether it closed the mailbox.
+    pub closing: bool,
+    /// The octets.
+    pub octets: Vec<u8>,
+}
+
+impl InboundFrame {
+    /// Takes a frame from the wire.
+    ///
+    /// # Errors
+    /// [`RelayError::Protocol`] for a length that no frame has.
+    pub fn new(sequence: Sequence, closing: bool, octets: Vec<u8>) -> Result<Self, RelayError> {
+        FrameSize::of_length(octets.len()).map_err(|_| RelayError::Protocol("a frame without padding"))?;
+        Ok(Self { sequence, closing, octets })
+    }
+}
+
+/// A page of a mailbox.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Frames in order.
+    pub frames: Vec<InboundFrame>,
+    /// The relay's signed word on the mailbox's end, verified; `None` where the page ended before it.
+    pub head: Option<Receipt>,
+}
+
+/// One relay, as the engine sees it. Every request is signed with the mailbox's key.
+#[async_trait]
+pub trait RelayConnection: Send + Sync {
+    /// The relay's key.
+    fn key(&self) -> &RelayKey;
+
+    /// What the relay is and accepts.
+    async fn describe(&self) -> Result<Describe, RelayError>;
+
+    /// Opens a mailbox, or moves its expiry forward. Idempotent.
+    async fn open(&self, mailbox: &MailboxKey, grant: Option<&str>) -> Result<Opened, RelayError>;
+
+    /// Appends a frame. Idempotent. The receipt's signature is verified.
+    async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError>;
+
+    /// Reads a page after a place.
+    async fn read(&self, mailbox: &MailboxKey, after: Sequence) -> Result<Page, RelayError>;
+
+    /// Watches mailboxes: each arrival is told by the mailbox's address. The channel ends with the connection.
+    async fn watch(&self, mailboxes: &[(&MailboxKey, Sequence)]) -> Result<mpsc::Receiver<MailboxAddress>, RelayError>;
+}
+
+/// Makes connections. One alliance never shares a connection with another, so that a relay cannot tell by the
+/// connection that two mailboxes belong to one person.
+pub trait RelayConnector: Send + Sync {
+    /// A connection of its own to a relay.
+    ///
+    /// # Errors
+    /// [`RelayError`] where the connection cannot even be prepared.
+    fn connect(&self, address: &RelayAddress) -> Result<std::sync::Arc<dyn RelayConnection>, RelayError>;
+}

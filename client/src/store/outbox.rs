@@ -1,0 +1,256 @@
+//! The outbox: intents, and the frames that were sealed for them.
+
+use crate::ClientError;
+use crate::store::corrupt;
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, SqliteConnection};
+use twiza_protocol::{Frame, FrameDigest, MailboxKey};
+
+/// What somebody wants. Stays the same through every attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "want", rename_all = "snake_case")]
+pub(crate) enum Want {
+    /// Say something.
+    Send { id: [u8; 16], sent: u64, text: String },
+    /// Let people in: numbers of invitations.
+    Add { invitations: Vec<i64> },
+    /// Remove somebody.
+    Remove { identity: [u8; 32] },
+    /// Give somebody another role.
+    SetRole { identity: [u8; 32], role: u8 },
+    /// New keys for oneself.
+    Rotate { cause: RotateCause },
+    /// Leave.
+    Leave,
+}
+
+impl Want {
+    /// Whether it takes a commit.
+    pub(crate) fn is_commit(&self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Remove { .. } | Self::SetRole { .. } | Self::Rotate { .. })
+    }
+}
+
+/// Why keys are rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RotateCause {
+    /// The user asked.
+    User,
+    /// One has just joined.
+    Joined,
+    /// The keys are old.
+    Age,
+    /// Somebody wants to leave, and a commit must carry it out.
+    Departure,
+}
+
+/// How far an intent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IntentState {
+    Queued,
+    Sealed,
+    Done,
+    Failed,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Intent {
+    pub(crate) id: i64,
+    pub(crate) want: Want,
+    pub(crate) state: IntentState,
+    pub(crate) failure: Option<String>,
+}
+
+/// A sealed frame that waits for the relay's receipt.
+#[derive(Debug)]
+pub(crate) struct Posting {
+    pub(crate) id: i64,
+    pub(crate) intent: Option<i64>,
+    pub(crate) mailbox: MailboxKey,
+    pub(crate) frame: Vec<u8>,
+    pub(crate) closing: bool,
+}
+
+pub(crate) async fn add_intent(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    want: &Want,
+) -> Result<i64, ClientError> {
+    let body = serde_json::to_string(want).map_err(|error| ClientError::Store(error.to_string()))?;
+    sqlx::query("insert into intent (alliance, body) values (?, ?)")
+        .bind(alliance)
+        .bind(body)
+        .execute(&mut *connection)
+        .await?;
+    super::last_row(connection).await
+}
+
+/// Intents that are neither done nor failed, oldest first.
+pub(crate) async fn open_intents(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<Intent>, ClientError> {
+    let query = sqlx::query("select * from intent where alliance = ? and state in ('queued', 'sealed') order by id");
+    query.bind(alliance).fetch_all(connection).await?.iter().map(convert).collect()
+}
+
+pub(crate) async fn intent(connection: &mut SqliteConnection, id: i64) -> Result<Option<Intent>, ClientError> {
+    let row = sqlx::query("select * from intent where id = ?").bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(convert).transpose()
+}
+
+fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Intent, ClientError> {
+    let id: i64 = row.get("id");
+    let state = match row.get::<String, _>("state").as_str() {
+        "queued" => IntentState::Queued,
+        "sealed" => IntentState::Sealed,
+        "done" => IntentState::Done,
+        "failed" => IntentState::Failed,
+        _ => return Err(corrupt("intent", "state", id)),
+    };
+    let want = serde_json::from_str(row.get("body")).map_err(|_| corrupt("intent", "body", id))?;
+    Ok(Intent { id, want, state, failure: row.get("failure") })
+}
+
+/// Notes what was sealed for an intent.
+pub(crate) async fn seal_intent(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    intent: i64,
+    mailbox: &MailboxKey,
+    frames: &[Frame],
+    closing: bool,
+    welcome: Option<&[u8]>,
+) -> Result<(), ClientError> {
+    sqlx::query("update intent set state = 'sealed', welcome = ? where id = ?")
+        .bind(welcome)
+        .bind(intent)
+        .execute(&mut *connection)
+        .await?;
+    add_postings(connection, alliance, Some(intent), mailbox, frames, closing).await
+}
+
+/// Queues frames for a mailbox; with `closing`, the last of them closes it.
+pub(crate) async fn add_postings(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    intent: Option<i64>,
+    mailbox: &MailboxKey,
+    frames: &[Frame],
+    closing: bool,
+) -> Result<(), ClientError> {
+    for (index, frame) in frames.iter().enumerate() {
+        sqlx::query(
+            "insert into posting (alliance, intent, mailbox_seed, frame, digest, closing) values (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(alliance)
+        .bind(intent)
+        .bind(&mailbox.expose_seed()[..])
+        .bind(frame.as_bytes())
+        .bind(&frame.digest().as_bytes()[..])
+        .bind(closing && index + 1 == frames.len())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Frames without a receipt, oldest first: of one intent, or of none.
+pub(crate) async fn waiting(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    intent: Option<i64>,
+) -> Result<Vec<Posting>, ClientError> {
+    let query = sqlx::query(
+        "select id, intent, mailbox_seed, frame, closing from posting
+         where alliance = ? and intent is ? and acknowledged = 0 order by id",
+    );
+    let rows = query.bind(alliance).bind(intent).fetch_all(connection).await?;
+    let convert = |row: &sqlx::sqlite::SqliteRow| {
+        let id = row.get("id");
+        let seed: [u8; 32] =
+            row.get::<Vec<u8>, _>("mailbox_seed").try_into().map_err(|_| corrupt("posting", "mailbox_seed", id))?;
+        let mailbox = MailboxKey::from_seed(&seed);
+        Ok(Posting { id, intent: row.get("intent"), mailbox, frame: row.get("frame"), closing: row.get("closing") })
+    };
+    rows.iter().map(convert).collect()
+}
+
+/// Notes a receipt. A frame that belongs to no intent has no further use.
+pub(crate) async fn acknowledge(connection: &mut SqliteConnection, posting: &Posting) -> Result<(), ClientError> {
+    let statement = match posting.intent {
+        Some(_) => "update posting set acknowledged = 1 where id = ?",
+        None => "delete from posting where id = ?",
+    };
+    sqlx::query(statement).bind(posting.id).execute(connection).await?;
+    Ok(())
+}
+
+/// Drops a frame that no mailbox will take any more.
+pub(crate) async fn drop_posting(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
+    sqlx::query("delete from posting where id = ?").bind(id).execute(connection).await?;
+    Ok(())
+}
+
+/// The intent that a frame was sealed for, and whether the frame is the last of it.
+pub(crate) async fn of_frame(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    digest: &FrameDigest,
+) -> Result<Option<(i64, bool)>, ClientError> {
+    let query = sqlx::query(
+        "select intent, id = (select max(id) from posting as other where other.intent = posting.intent) as is_last
+         from posting where alliance = ? and digest = ? and intent is not null",
+    );
+    let row = query.bind(alliance).bind(&digest.as_bytes()[..]).fetch_optional(connection).await?;
+    Ok(row.map(|row| (row.get("intent"), row.get("is_last"))))
+}
+
+/// The Welcome that was made with an intent's commit.
+pub(crate) async fn welcome(connection: &mut SqliteConnection, intent: i64) -> Result<Option<Vec<u8>>, ClientError> {
+    Ok(sqlx::query_scalar("select welcome from intent where id = ?").bind(intent).fetch_one(connection).await?)
+}
+
+pub(crate) async fn finish(connection: &mut SqliteConnection, intent: i64) -> Result<(), ClientError> {
+    sqlx::query("update intent set state = 'done', welcome = null where id = ?")
+        .bind(intent)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("delete from posting where intent = ?").bind(intent).execute(connection).await?;
+    Ok(())
+}
+
+pub(crate) async fn fail(connection: &mut SqliteConnection, intent: i64, why: &str) -> Result<(), ClientError> {
+    sqlx::query("update intent set state = 'failed', failure = ?, welcome = null where id = ?")
+        .bind(why)
+        .bind(intent)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("delete from posting where intent = ?").bind(intent).execute(connection).await?;
+    Ok(())
+}
+
+/// The mailbox ended before these were in it: they are sealed again for the next.
+pub(crate) async fn requeue(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
+    sqlx::query("delete from posting where alliance = ? and intent is not null")
+        .bind(alliance)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("update intent set state = 'queued', welcome = null where alliance = ? and state = 'sealed'")
+        .bind(alliance)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// One will never be able to carry these out.
+pub(crate) async fn fail_all(connection: &mut SqliteConnection, alliance: i64, why: &str) -> Result<(), ClientError> {
+    sqlx::query("delete from posting where alliance = ? and intent is not null")
+        .bind(alliance)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("update intent set state = 'failed', failure = ?, welcome = null where alliance = ? and state in ('queued', 'sealed')")
+        .bind(why)
+        .bind(alliance)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
