@@ -1,1 +1,75 @@
-//! Under construction.
+//! Twiza's terminal client: commands, rendering, languages. All it knows of alliances it has from the engine.
+//!
+//! Data goes to standard output, talk to standard error. Everything a person reads comes from the message catalogues
+//! in `locales/`; nothing that a peer wrote reaches the terminal before [`render`] made it safe.
+
+mod arguments;
+mod commands;
+mod context;
+mod failure;
+mod language;
+mod output;
+mod render;
+
+use crate::arguments::Arguments;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::language::Language;
+use crate::output::Output;
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments, the first of them its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let language = Language::choose(&arguments);
+    let command = arguments::command(&language);
+    let parsed = command.clone().try_get_matches_from(&arguments).and_then(|m| Arguments::from_arg_matches(&m));
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return misused(&language, &error),
+    };
+    let output = Output::new(parsed.global.json);
+    match start(parsed, &language, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&language, &output),
+    }
+}
+
+fn start(arguments: Arguments, language: &Language, output: &Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let context = Context::new(arguments.global, language, output)?;
+    runtime.block_on(commands::run(arguments.command, &context))
+}
+
+/// What the user typed is no command: says which part, in the user's language, and how to get help.
+fn misused(language: &Language, error: &clap::Error) -> ExitCode {
+    use clap::error::{ContextKind, ContextValue};
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Output::new(false).text(&error.render().to_string());
+    }
+    let part = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]
+        .into_iter()
+        .find_map(|kind| error.get(kind))
+        .map(|value| match value {
+            ContextValue::String(text) => text.clone(),
+            ContextValue::Strings(texts) => texts.join(" "),
+            other => other.to_string(),
+        });
+    let part = render::line(&part.unwrap_or_default());
+    let message = match error.kind() {
+        ErrorKind::InvalidSubcommand => "usage-command",
+        ErrorKind::UnknownArgument => "usage-argument",
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => "usage-value",
+        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            "usage-missing"
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "usage-no-command",
+        _ => "usage-other",
+    };
+    Output::talk(&language.text(message, &[("part", part.into())]));
+    Output::talk(&language.text("usage-help", &[]));
+    ExitCode::from(failure::EXIT_USAGE)
+}

@@ -1,1 +1,30 @@
-//! Under construction.
+//! Twiza's relay: mailboxes of opaque frames that it cannot read, group or attribute.
+//!
+//! ```text
+//!  cli ── run ── http ── watch ── relay ── writer ── store
+//!                            └──── hub       (group commit)
+//! ```
+//!
+//! Each layer depends on those to its right only. The relay links no MLS and no decryption: that it cannot read is
+//! a fact of the build, and `tests/no_openmls.rs` checks it. [`run::start`] starts one inside another program.
+
+pub mod admission;
+mod certificate;
+pub mod cli;
+pub mod clock;
+pub mod folder;
+pub mod http;
+mod hub;
+mod log;
+mod private_file;
+pub mod relay;
+pub mod run;
+pub mod settings;
+pub mod store;
+mod sweep;
+mod watch;
+pub mod writer;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use run::{Running, StartError, start};
+pub use settings::Settings;

@@ -22,7 +22,7 @@ pub struct MemberView {
     pub own: bool,
     /// The person's safety words.
     pub words: SafetyWords,
-    identity: Identity,
+    pub(super) identity: Identity,
 }
 
 /// A role's name for scripts.
@@ -74,20 +74,21 @@ impl Engine {
     }
 
     /// The member with this name or number; `@` before it is dropped.
-    pub(super) async fn find_member(
-        &self,
-        alliance: AllianceNumber,
-        text: &str,
-    ) -> Result<(Identity, String), ClientError> {
+    ///
+    /// # Errors
+    /// [`ClientError::UnknownMember`] or [`ClientError::AmbiguousMember`].
+    pub async fn find_member(&self, alliance: AllianceNumber, text: &str) -> Result<MemberView, ClientError> {
         let wanted = text.trim().trim_start_matches('@').to_lowercase();
         let members = self.members(alliance).await?;
-        let named: Vec<_> = members.iter().filter(|member| member.person.name.to_lowercase() == wanted).collect();
-        let found = match named.as_slice() {
-            [one] => Some(*one),
-            [] => members.iter().find(|member| Some(member.number) == wanted.parse().ok()),
-            _ => return Err(ClientError::AmbiguousMember(text.to_owned())),
-        };
-        let found = found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))?;
-        Ok((found.identity, found.person.name.clone()))
+        let named = members.iter().filter(|member| member.person.name.to_lowercase() == wanted);
+        match named.collect::<Vec<_>>().as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => {
+                let number = wanted.parse().ok();
+                let found = members.into_iter().find(|member| Some(member.number) == number);
+                found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))
+            }
+            _ => Err(ClientError::AmbiguousMember(text.to_owned())),
+        }
     }
 }

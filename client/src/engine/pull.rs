@@ -27,7 +27,6 @@ pub(super) struct Held {
 /// The mailbox that is being read.
 struct Mailbox<'a> {
     row: &'a AllianceRow,
-    keys: &'a EpochKeys,
     address: MailboxAddress,
     place: Place,
     chain: Chain,
@@ -390,10 +389,10 @@ impl Engine {
     }
 }
 
-fn open_mailbox<'a>(row: &'a AllianceRow, keys: &'a EpochKeys) -> Mailbox<'a> {
+fn open_mailbox<'a>(row: &'a AllianceRow, keys: &EpochKeys) -> Mailbox<'a> {
     let address = keys.mailbox.address();
     let chain = row.place.chain.unwrap_or_else(|| Chain::start(&address));
-    Mailbox { row, keys, address, place: row.place, chain }
+    Mailbox { row, address, place: row.place, chain }
 }
 
 /// A page's frames, with the closing one apart; nothing may follow it.

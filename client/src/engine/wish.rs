@@ -30,9 +30,9 @@ impl Engine {
     /// # Errors
     /// [`ClientError::UnknownMember`], [`ClientError::NotOrganiser`]; [`ClientError::Relay`] where it waits.
     pub async fn remove(&self, alliance: AllianceNumber, member: &str) -> Result<String, ClientError> {
-        let (identity, name) = self.find_member(alliance, member).await?;
-        self.wish(alliance, &Want::Remove { identity: *identity.as_bytes() }).await?;
-        Ok(name)
+        let member = self.find_member(alliance, member).await?;
+        self.wish(alliance, &Want::Remove { identity: *member.identity.as_bytes() }).await?;
+        Ok(member.person.name)
     }
 
     /// Gives somebody another role.
@@ -40,9 +40,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::remove`].
     pub async fn set_role(&self, alliance: AllianceNumber, member: &str, role: Role) -> Result<String, ClientError> {
-        let (identity, name) = self.find_member(alliance, member).await?;
-        self.wish(alliance, &Want::SetRole { identity: *identity.as_bytes(), role: role as u8 }).await?;
-        Ok(name)
+        let member = self.find_member(alliance, member).await?;
+        self.wish(alliance, &Want::SetRole { identity: *member.identity.as_bytes(), role: role as u8 }).await?;
+        Ok(member.person.name)
     }
 
     /// New keys for oneself.

@@ -70,12 +70,10 @@ impl JoinRequest {
     /// # Errors
     /// [`CryptoError::Malformed`], [`CryptoError::Unverified`] or [`CryptoError::KeyLength`].
     pub fn verify(octets: &[u8]) -> Result<Self, CryptoError> {
-        Self::verify_in_suite(CIPHERSUITE, octets)
+        Self::verify_as(CIPHERSUITE, octets)
     }
 
-    /// As [`JoinRequest::verify`], in another suite: for the interoperability test.
-    #[doc(hidden)]
-    pub fn verify_in_suite(suite: Ciphersuite, mut octets: &[u8]) -> Result<Self, CryptoError> {
+    pub(super) fn verify_as(suite: Ciphersuite, mut octets: &[u8]) -> Result<Self, CryptoError> {
         const WHAT: &str = "a join request";
         let parsed = KeyPackageIn::tls_deserialize(&mut octets).map_err(|_| CryptoError::Malformed(WHAT))?;
         if !octets.is_empty() {

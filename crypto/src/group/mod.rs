@@ -7,6 +7,8 @@
 pub mod commit;
 pub mod join;
 pub mod receive;
+#[cfg(feature = "test-utils")]
+mod test_utils;
 
 use crate::alliance::{AllianceId, AllianceState, Role};
 use crate::credential::{self, Person};
@@ -138,12 +140,10 @@ impl Group {
             }],
             relays: vec![relay],
         };
-        Self::found_in_suite(CIPHERSUITE, founder, name, alliance, now, random)
+        Self::found_as(CIPHERSUITE, founder, name, alliance, now, random)
     }
 
-    /// As [`Group::found`], in another suite: for the interoperability test, whose peer has no hybrid one.
-    #[doc(hidden)]
-    pub fn found_in_suite(
+    fn found_as(
         suite: Ciphersuite,
         founder: &IdentityKey,
         name: &Name,
@@ -395,16 +395,4 @@ pub(crate) fn alliance_of(extensions: &Extensions<GroupContext>) -> Result<Allia
         return Err(CryptoError::Malformed("group context"));
     }
     Ok(alliance)
-}
-
-/// What only tests need: a cheat's modified client.
-#[doc(hidden)]
-impl Group {
-    /// Makes this member's own client believe that somebody has a role.
-    pub fn pretend_role(&mut self, identity: &Identity, role: Role) {
-        if let Some(seat) = self.alliance.seat(identity) {
-            let seat = crate::alliance::Seat { role, ..seat.clone() };
-            self.alliance = self.alliance.clone().with_seat(seat);
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Parties of an alliance in memory, and a seeded generator.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,17 +34,22 @@ impl Entropy for Seeded {
 
 static SEED: AtomicU64 = AtomicU64::new(1);
 
+/// The generator with this seed, which gives the same octets for ever.
+pub(crate) fn seeded(seed: u64) -> Random {
+    Random::new(Seeded(seed, 0))
+}
+
 /// Another generator at each call.
-pub fn random() -> Random {
-    Random::new(Seeded(SEED.fetch_add(1, Ordering::Relaxed), 0))
+pub(crate) fn random() -> Random {
+    seeded(SEED.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Seconds since the epoch: key packages are checked against the system's clock by OpenMLS.
-pub fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs()
 }
 
-pub fn relay() -> AllianceRelay {
+pub(crate) fn relay() -> AllianceRelay {
     let key = RelaySigningKey::from_seed(&[9; 32]).public();
     AllianceRelay { address: format!("twiza://relay.example:7443/{key}").parse().expect("an address"), grant: None }
 }
@@ -52,14 +58,14 @@ fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
-pub struct Party {
+pub(crate) struct Party {
     key: IdentityKey,
     group: Option<Group>,
     stored: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Party {
-    pub fn founder(person: &str, organisation: &str) -> Self {
+    pub(crate) fn founder(person: &str, organisation: &str) -> Self {
         let random = random();
         let key = IdentityKey::generate(&random).expect("randomness");
         let group = Group::found(&key, &name(person), &name(organisation), &name("Tawiza"), relay(), now(), &random);
@@ -71,42 +77,65 @@ impl Party {
         self
     }
 
-    pub fn save(&mut self) {
+    pub(crate) fn save(&mut self) {
         let changes = self.group_mut().take_changes();
         apply(&mut self.stored, &changes);
     }
 
-    pub fn reload(&mut self) {
+    pub(crate) fn reload(&mut self) {
         self.group = Some(Group::load(GroupState::from_entries(self.stored.clone()), &random()).expect("stored state"));
     }
 
-    pub fn group(&self) -> &Group {
+    pub(crate) fn group(&self) -> &Group {
         self.group.as_ref().expect("a group")
     }
 
-    pub fn group_mut(&mut self) -> &mut Group {
+    pub(crate) fn group_mut(&mut self) -> &mut Group {
         self.group.as_mut().expect("a group")
     }
 
-    pub fn identity(&self) -> Identity {
+    /// The entries of its state, as they were last saved.
+    pub(crate) fn stored(&self) -> &HashMap<Vec<u8>, Vec<u8>> {
+        &self.stored
+    }
+
+    /// The private key of its leaf.
+    pub(crate) fn device_key(&self) -> SigningKey {
+        let seed = &self.stored[&b"twiza device key"[..]];
+        SigningKey::from_bytes(seed.as_slice().try_into().expect("a seed"))
+    }
+
+    pub(crate) fn identity_key(&self) -> &IdentityKey {
+        &self.key
+    }
+
+    /// Answers a Welcome with the keys of its join request.
+    pub(crate) fn enter(&mut self, welcome: &[u8], inviter: &[u8; 32]) -> Result<(), CryptoError> {
+        let state = GroupState::from_entries(self.stored.clone());
+        self.group = Some(enter(state, welcome, inviter, &random())?);
+        self.save();
+        Ok(())
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
         self.key.identity()
     }
 
-    pub fn address(&self) -> MailboxAddress {
+    pub(crate) fn address(&self) -> MailboxAddress {
         self.group().epoch_keys(relay().address.key(), Branch::default()).expect("a member").mailbox.address()
     }
 
-    pub fn try_say(&mut self, text: &str) -> Result<Vec<u8>, CryptoError> {
+    pub(crate) fn try_say(&mut self, text: &str) -> Result<Vec<u8>, CryptoError> {
         let view = View { sequence: Sequence::START, chain: Chain::start(&self.address()) };
         let message = Message { id: [1; 16], sent: 1, view, body: MessageBody::Text(text.to_owned()) };
         self.group_mut().encrypt_message(&message)
     }
 
-    pub fn say(&mut self, text: &str) -> Vec<u8> {
+    pub(crate) fn say(&mut self, text: &str) -> Vec<u8> {
         self.try_say(text).expect("a member speaks")
     }
 
-    pub fn hear(&mut self, sealed: &[u8]) -> String {
+    pub(crate) fn hear(&mut self, sealed: &[u8]) -> String {
         let (_, message) = self.group_mut().receive_message(sealed).expect("a message of this epoch");
         match message.body {
             MessageBody::Text(text) => text,
@@ -115,7 +144,7 @@ impl Party {
     }
 
     /// Builds a commit, and gives it up again.
-    pub fn try_commit(&mut self, change: &Change) -> Result<PendingCommit, CryptoError> {
+    pub(crate) fn try_commit(&mut self, change: &Change) -> Result<PendingCommit, CryptoError> {
         self.save();
         let address = self.address();
         let commit = self.group_mut().commit(change, &address);
@@ -124,7 +153,7 @@ impl Party {
     }
 
     /// Receives a commit; what was stored stays on refusal.
-    pub fn try_receive_commit(
+    pub(crate) fn try_receive_commit(
         &mut self,
         address: &MailboxAddress,
         commit: &[u8],
@@ -152,7 +181,7 @@ fn apply(stored: &mut HashMap<Vec<u8>, Vec<u8>>, changes: &StateChanges) {
 }
 
 /// Runs something while the party's group believes that it is an organiser's.
-pub fn as_organiser<T>(party: &mut Party, act: impl FnOnce(&mut Group) -> T) -> T {
+pub(crate) fn as_organiser<T>(party: &mut Party, act: impl FnOnce(&mut Group) -> T) -> T {
     party.save();
     let identity = party.identity();
     party.group_mut().pretend_role(&identity, Role::Organiser);
@@ -162,18 +191,24 @@ pub fn as_organiser<T>(party: &mut Party, act: impl FnOnce(&mut Group) -> T) -> 
 }
 
 /// A joiner's stored keys and its verified request.
-pub fn joiner(person: &str, organisation: &str) -> (Party, JoinRequest) {
+pub(crate) fn joiner(person: &str, organisation: &str) -> (Party, JoinRequest) {
+    let (party, request) = asking(person, organisation);
+    (party, JoinRequest::verify(&request).expect("one's own key package"))
+}
+
+/// A joiner's stored keys and the octets of its request.
+pub(crate) fn asking(person: &str, organisation: &str) -> (Party, Vec<u8>) {
     let random = random();
     let key = IdentityKey::generate(&random).expect("randomness");
     let mut joiner = Joiner::new(&key, &name(person), &name(organisation), now(), &random).expect("a key package");
-    let request = JoinRequest::verify(joiner.request()).expect("one's own key package");
+    let request = joiner.request().to_vec();
     let mut stored = HashMap::new();
     apply(&mut stored, &joiner.take_changes());
     (Party { key, group: None, stored }, request)
 }
 
 /// One party's commit, taken over by itself and by all others that are in the group.
-pub fn pass(parties: &mut [Party], author: usize, change: &Change) -> Result<Option<Vec<u8>>, CryptoError> {
+pub(crate) fn pass(parties: &mut [Party], author: usize, change: &Change) -> Result<Option<Vec<u8>>, CryptoError> {
     let address = parties[author].address();
     let commit = parties[author].group_mut().commit(change, &address)?;
     for index in (0..parties.len()).filter(|index| *index != author) {
@@ -190,15 +225,13 @@ pub fn pass(parties: &mut [Party], author: usize, change: &Change) -> Result<Opt
 }
 
 /// An alliance of this many, the first of them its organiser.
-pub fn alliance_of(count: usize) -> Vec<Party> {
+pub(crate) fn alliance_of(count: usize) -> Vec<Party> {
     let mut parties = vec![Party::founder("Person 0", "Organisation 0")];
     for index in 1..count {
         let (mut newcomer, request) = joiner(&format!("Person {index}"), &format!("Organisation {index}"));
         let welcome = pass(&mut parties, 0, &Change::Add(vec![(request, Role::Member)])).expect("an organiser adds");
         let inviter = parties[0].identity().fingerprint();
-        let state = GroupState::from_entries(newcomer.stored.clone());
-        newcomer.group = Some(enter(state, &welcome.expect("a Welcome"), &inviter, &random()).expect("entering"));
-        newcomer.save();
+        newcomer.enter(&welcome.expect("a Welcome"), &inviter).expect("entering");
         parties.push(newcomer);
     }
     parties

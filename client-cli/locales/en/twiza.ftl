@@ -1,0 +1,277 @@
+# Twiza's words in English. A message is `id = text`; what stands in { $braces } is filled in. A test compares the
+# catalogues of all languages: the same messages, the same variables.
+
+## Help
+heading-usage = Usage:
+heading-commands = Commands
+heading-arguments = What to give
+heading-options = Options
+heading-example = Example:
+arg-help = Show this help
+arg-version = Show the version
+arg-profile = The profile to use: a name, or a folder (also by TWIZA_PROFILE)
+arg-lang = Language: en or fr (also by TWIZA_LANG; otherwise the machine's)
+arg-json = Answer in JSON, for scripts
+arg-passphrase_fd = Read the passphrase from this file descriptor (or give it in TWIZA_PASSPHRASE)
+arg-alliance = The alliance's name or number; may be left out where there is only one
+help-twiza = Encrypted messages for alliances of organisations
+example-twiza =
+    twiza init --name Amina --organisation Nour
+    twiza alliance create "Tawiza" --relay twiza://relay.example:7443/…
+    twiza invite
+    
+    Exit codes: 0 done, 1 unforeseen, 2 wrongly typed, 3 not found, 4 not allowed,
+    5 the relay cannot be reached (what you sent waits), 6 passphrase, 7 do not trust this relay
+help-init = Make a profile: your name, your organisation, your keys
+example-init = twiza init --name Amina --organisation Nour
+arg-init-name = Your name, as others will see it
+arg-init-organisation = The organisation you speak for
+help-whoami = Show who you are, with your safety words
+example-whoami = twiza whoami
+help-relay = Look at relays
+help-relay-check = Ask a relay whether it is there, and what it accepts
+example-relay-check = twiza relay check twiza://relay.example:7443/…
+arg-relay-check-address = The relay's address, from whoever runs it
+help-alliance = Make and show alliances
+help-alliance-create = Found an alliance; you are its first organiser
+example-alliance-create = twiza alliance create "Tawiza" --relay twiza://relay.example:7443/…
+arg-alliance-create-name = What the alliance is called
+arg-alliance-create-relay = The relay that keeps its messages (also by TWIZA_RELAY)
+arg-alliance-create-grant = The operator's secret, where the relay asks for one (also by TWIZA_GRANT)
+help-alliance-list = List your alliances
+example-alliance-list = twiza alliance list
+help-alliance-show = Show how an alliance stands
+example-alliance-show = twiza alliance show --alliance Tawiza
+help-invite = Make an invitation for one person
+example-invite = twiza invite --role member --days 7
+arg-invite-role = What the person may do: observer, member or organiser (member if left out)
+arg-invite-days = How many days it is good for, up to 28 (7 if left out)
+arg-invite-qr = Show it as a QR code too
+help-join = Ask to join with an invitation
+example-join = twiza join twiza:join:…
+arg-join-invitation = The invitation you were given
+arg-join-name = Another name than your profile's
+arg-join-organisation = Another organisation than your profile's
+help-requests = See who asks to join
+example-requests = twiza requests
+help-approve = Let somebody in
+example-approve = twiza approve 1
+arg-approve-request = The request's number, from `twiza requests`; several may be given
+help-decline = Turn somebody away
+example-decline = twiza decline 1
+arg-decline-request = The request's number, from `twiza requests`
+help-send = Say something to everybody in an alliance
+example-send =
+    twiza send "Our meeting is on Friday"
+    twiza send - < note.txt
+arg-send-text = What to say; - reads it from standard input
+help-read = Read what is new
+example-read = twiza read
+arg-read-all = Everything, not only what is new
+help-watch = Read what comes, as it comes, until Ctrl-C
+example-watch = twiza watch
+help-members = Show who is in an alliance
+example-members = twiza members
+help-role = Give a member another role
+example-role = twiza role Karim organiser
+arg-role-member = The member's name or number, from `twiza members`
+arg-role-role = observer, member or organiser
+help-remove = Remove a member
+example-remove = twiza remove Karim
+arg-remove-member = The member's name or number, from `twiza members`
+help-leave = Leave an alliance
+example-leave = twiza leave --alliance Tawiza
+help-rotate = Take new keys in an alliance
+example-rotate = twiza rotate
+help-verify = Show words to compare: of the whole alliance, or of one member
+example-verify =
+    twiza verify
+    twiza verify Karim
+arg-verify-member = The member whose words to show; the whole alliance's if left out
+
+## Wrong usage
+usage-command = There is no command called { $part }.
+usage-argument = There is no option called { $part }.
+usage-value = The value given for { $part } is not one of those allowed.
+usage-missing = Something is missing: { $part }
+usage-no-command = Say what to do.
+usage-other = This cannot be understood.
+usage-help = For help, add --help.
+
+## Passphrase
+passphrase-prompt = Passphrase:
+passphrase-new = New passphrase, at least 8 characters:
+passphrase-repeat = The same again:
+
+## Doing
+init-done =
+    You are { $name } ({ $organisation }). Your keys are made.
+    Your safety words: { $words }
+init-next = Next: found an alliance with `twiza alliance create`, or join one with `twiza join`. There is no way back in without your passphrase.
+whoami =
+    { $name } ({ $organisation })
+    Safety words: { $words }
+relay-good =
+    The relay at { $host } answers, and its key is the one in the address.
+    { $admission ->
+        [open] Anybody may use it.
+       *[grant] It asks for a secret: get one from whoever runs it.
+    }
+    It keeps what nobody adds to for { $days ->
+        [one] one day
+       *[other] { $days } days
+    }.
+relay-incompatible =
+    The relay at { $host } answers, but speaks another version: it, or this program, must be updated.
+    { $admission ->
+        [open] Anybody may use it.
+       *[grant] It asks for a secret: get one from whoever runs it.
+    }
+    It keeps what nobody adds to for { $days ->
+        [one] one day
+       *[other] { $days } days
+    }.
+alliance-created = The alliance { $name } is founded. You are its organiser.
+alliance-created-next = Next: invite somebody with `twiza invite`.
+alliance-none = No alliances yet. Found one with `twiza alliance create`, or join one with `twiza join`.
+alliance-line =
+    { $number }. { $name }: { $status ->
+        [active] member
+        [joining] waiting to be let in
+        [left] you left
+        [removed] you were removed
+        [declined] your request was declined
+        [used] the invitation was used by somebody else
+       *[stuck] stuck
+    }
+alliance-show =
+    { $number }. { $name }: { $status ->
+        [active] member
+        [joining] waiting to be let in
+        [left] you left
+        [removed] you were removed
+        [declined] your request was declined
+        [used] the invitation was used by somebody else
+       *[stuck] stuck
+    }
+    Members: { $members }
+    Relay: { $relay }
+    Epoch: { $epoch }
+    Waiting to be sent: { $messages } messages, { $changes } changes
+    Encryption: { $suite }
+invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them.
+join-asked = You have asked to join. Your safety words: { $words }
+join-next = Tell them to whoever invited you. When you are let in, `twiza read` says so.
+join-member = You are a member of { $name }.
+request-line =
+    { $number }. { $person }
+       Safety words: { $words }
+requests-none = Nobody asks to join at the moment.
+requests-next = Compare the safety words with the person, by voice or face to face. Then `twiza approve NUMBER`, or `twiza decline NUMBER`.
+approved = { $person } is let in.
+approved-next = They see it when they next run `twiza read`.
+declined = { $person } was turned away.
+sent = Sent.
+read-nothing = Nothing new.
+read-status =
+    { $status ->
+        [joining] You are waiting to be let in.
+        [left] You have left this alliance.
+        [removed] You were removed from this alliance: you can neither read nor find what follows.
+        [declined] Your request was declined.
+        [used] Somebody else used the invitation before you. Ask whoever invited you: if it was not you, it was a stranger.
+       *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew.
+    }
+watch-start = Watching. Ctrl-C ends it.
+talk-offline = The relay cannot be reached now ({ $cause }). This is what was stored.
+talk-online = The relay can be reached again.
+member-line = { $number }. { $person }: { $role }
+member-line-own = { $number }. { $person }: { $role } (you)
+role-observer = observer
+role-member = member
+role-organiser = organiser
+role-done = { $name } is now: { $role }.
+removed = { $name } is removed, and can neither read nor find what follows.
+removed-next = Everybody's keys change with it; nobody else has to do anything.
+leaving = You are leaving. You are out as soon as another member's client is online.
+rotated = You have new keys. The alliance is now in epoch { $epoch }.
+verify-person = Safety words of { $person }: { $words }
+verify-alliance = Safety words of the alliance: { $words }
+verify-next = Read them aloud in the meeting. Everybody who has read everything sees the same words; whoever sees others is not in the same alliance.
+
+## Reading
+person = { $name } ({ $organisation })
+entry-text = { $time } { $person }: { $text }
+entry-event = * { $event }
+event-joined = You are a member now.
+event-added = { $by } let { $person } in.
+event-removed = { $by } removed { $person }.
+event-leaving = { $person } is leaving.
+event-left = { $person } has left.
+event-rotated = { $person } has new keys.
+event-role = { $by } gave { $person } the role: { $role }.
+event-refused = A change by { $person } was against the rules and was refused.
+event-refused-unknown = A change that nobody vouched for was refused.
+event-unreadable = A message could not be read.
+event-not-understood = { $person } sent something that a later version of Twiza can read.
+event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.
+event-relay = Beware: the relay contradicts what it said before.
+
+## Errors
+error = Error: { $message }
+error-no-passphrase = There is no passphrase, and nobody can be asked for it here. Give it in TWIZA_PASSPHRASE, or with --passphrase-fd.
+error-passphrases-differ = The two passphrases differ. Nothing was made; try again.
+error-passphrase-short = The passphrase is too short: it protects everything if your device is taken. Use at least 8 characters, better four words.
+error-no-alliance = There is no alliance yet. Found one with `twiza alliance create`, or join one with `twiza join`.
+error-which-alliance = You have several alliances. Say which: --alliance NAME. `twiza alliance list` shows them.
+error-io = Reading or writing failed: { $cause }
+error-no-home = This machine has no place for data. Say where with TWIZA_HOME.
+error-waiting =
+    The relay could not take it now: { $cause }
+    Nothing is lost. Waiting to be sent: { $messages } messages, { $changes } changes. They go out with the next command that reaches the relay.
+error-no-profile = There is no profile in { $folder }. Make one with `twiza init`, or name another with --profile.
+error-profile-exists = There is a profile in { $folder } already. Nothing was changed. Name another with --profile.
+error-wrong-passphrase = Wrong passphrase. Nothing was changed; try again.
+error-store = The profile's store cannot be used: { $cause }
+error-file = { $file }: { $cause }
+error-unknown-alliance = There is no alliance called { $name }. `twiza alliance list` shows yours.
+error-ambiguous-alliance = Several alliances are called { $name }. Give the number from `twiza alliance list`.
+error-unknown-member = There is no member called { $name }. `twiza members` shows them.
+error-ambiguous-member = Several members are called { $name }. Give the number from `twiza members`.
+error-unknown-request = There is no request number { $number }. `twiza requests` shows them.
+error-not-active =
+    { $status ->
+        [joining] You are not a member yet: somebody must let you in first. `twiza read` looks for the answer.
+        [left] You have left this alliance.
+        [removed] You were removed from this alliance.
+        [declined] Your request to join was declined. Ask for another invitation.
+        [used] The invitation was used by somebody else. Ask for another, and tell whoever invited you.
+       *[stuck] This alliance cannot go on. An organiser must found it anew.
+    }
+error-not-organiser = Only organisers can do this. `twiza members` shows who they are.
+error-not-possible = This cannot be done: { $reason }
+error-name-empty = A name cannot be empty.
+error-name-long = A name cannot be longer than 64 characters.
+error-name-invisible = A name cannot contain characters that are invisible or change the direction of text.
+error-invitation-prefix = This is no invitation: an invitation starts with twiza:join:
+error-invitation-damaged = The invitation is incomplete or mistyped. Copy it again, whole.
+error-invitation-version = The invitation is of a later version of Twiza. Update this program.
+error-invitation-expired = The invitation has expired. Ask for another.
+error-invitation-used = The invitation was used before. If it was not you, tell whoever invited you: a stranger has it. Ask for another.
+error-text-long = The text is too long: { $found } MiB. A message holds { $limit } MiB. Nothing was sent.
+error-text-empty = There is nothing to send.
+error-unreachable = The relay at { $host } cannot be reached: { $cause }. Check the network and the address; try again later.
+error-wrong-pin = Beware: who answers at { $host } is not the relay in the address. Its key is another, so nothing was sent. Ask whoever runs the relay, by a way you trust.
+error-grant-required = The relay asks for a secret ({ $code }). Get one from whoever runs it, and give it with --grant.
+error-relay-full = The relay has no space left ({ $code }). Tell whoever runs it; nothing is lost here.
+error-mailbox-full = The relay takes no more for this alliance until its keys change ({ $code }). Run `twiza rotate`, then try again.
+error-relay-busy = The relay is busy ({ $code }). Try again in a moment.
+error-mailbox-unknown = The relay does not know this place ({ $code }): it has expired, or was never there.
+error-relay-refused = The relay refuses ({ $code }).
+error-relay-other = The relay's answer makes no sense: { $cause }. It may be of another version, or somebody stands in between.
+error-relay-contradiction = Beware: the relay contradicts itself: { $what }. Nothing it says now is taken over. Tell the other members and whoever runs it.
+error-address-scheme = A relay's address starts with twiza:// or https://
+error-address-host = The relay's address has no valid host name. Copy it again, whole.
+error-address-port = The port in the relay's address is not a number between 1 and 65535.
+error-address-key = The relay's key, after the last slash of its address, is missing or damaged. Copy the address again, whole.
+error-other = { $cause }

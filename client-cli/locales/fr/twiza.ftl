@@ -1,0 +1,276 @@
+# Les mots de Twiza en français. Mêmes messages et mêmes variables qu'en anglais : un test compare les catalogues.
+
+## Aide
+heading-usage = Utilisation :
+heading-commands = Commandes
+heading-arguments = À donner
+heading-options = Options
+heading-example = Exemple :
+arg-help = Montrer cette aide
+arg-version = Montrer la version
+arg-profile = Le profil à utiliser : un nom, ou un dossier (aussi par TWIZA_PROFILE)
+arg-lang = Langue : en ou fr (aussi par TWIZA_LANG ; sinon celle de la machine)
+arg-json = Répondre en JSON, pour les scripts
+arg-passphrase_fd = Lire la phrase secrète dans ce descripteur de fichier (ou la donner dans TWIZA_PASSPHRASE)
+arg-alliance = Le nom ou le numéro de l'alliance ; inutile s'il n'y en a qu'une
+help-twiza = Messages chiffrés pour des alliances d'organisations
+example-twiza =
+    twiza init --name Amina --organisation Nour
+    twiza alliance create "Tawiza" --relay twiza://relais.exemple:7443/…
+    twiza invite
+    
+    Codes de sortie : 0 fait, 1 imprévu, 2 mal tapé, 3 introuvable, 4 non permis,
+    5 le relais est injoignable (ce que vous envoyez attend), 6 phrase secrète, 7 ne vous fiez pas à ce relais
+help-init = Créer un profil : votre nom, votre organisation, vos clés
+example-init = twiza init --name Amina --organisation Nour
+arg-init-name = Votre nom, tel que les autres le verront
+arg-init-organisation = L'organisation pour laquelle vous parlez
+help-whoami = Montrer qui vous êtes, avec vos mots de sûreté
+example-whoami = twiza whoami
+help-relay = Voir les relais
+help-relay-check = Demander à un relais s'il est là, et ce qu'il accepte
+example-relay-check = twiza relay check twiza://relais.exemple:7443/…
+arg-relay-check-address = L'adresse du relais, donnée par qui l'héberge
+help-alliance = Créer et montrer des alliances
+help-alliance-create = Fonder une alliance ; vous en êtes la première organisatrice ou le premier organisateur
+example-alliance-create = twiza alliance create "Tawiza" --relay twiza://relais.exemple:7443/…
+arg-alliance-create-name = Le nom de l'alliance
+arg-alliance-create-relay = Le relais qui garde ses messages (aussi par TWIZA_RELAY)
+arg-alliance-create-grant = Le secret de qui héberge le relais, s'il en demande un (aussi par TWIZA_GRANT)
+help-alliance-list = Lister vos alliances
+example-alliance-list = twiza alliance list
+help-alliance-show = Montrer où en est une alliance
+example-alliance-show = twiza alliance show --alliance Tawiza
+help-invite = Faire une invitation pour une personne
+example-invite = twiza invite --role member --days 7
+arg-invite-role = Ce que la personne pourra faire : observer (lire), member (lire et écrire) ou organiser (organiser) ; member si rien n'est dit
+arg-invite-days = Sa durée en jours, 28 au plus (7 si rien n'est dit)
+arg-invite-qr = La montrer aussi en code QR
+help-join = Demander à entrer avec une invitation
+example-join = twiza join twiza:join:…
+arg-join-invitation = L'invitation que vous avez reçue
+arg-join-name = Un autre nom que celui de votre profil
+arg-join-organisation = Une autre organisation que celle de votre profil
+help-requests = Voir qui demande à entrer
+example-requests = twiza requests
+help-approve = Faire entrer quelqu'un
+example-approve = twiza approve 1
+arg-approve-request = Le numéro de la demande, donné par `twiza requests` ; plusieurs sont possibles
+help-decline = Ne pas faire entrer quelqu'un
+example-decline = twiza decline 1
+arg-decline-request = Le numéro de la demande, donné par `twiza requests`
+help-send = Dire quelque chose à toute l'alliance
+example-send =
+    twiza send "Notre réunion est vendredi"
+    twiza send - < note.txt
+arg-send-text = Ce que vous dites ; - le lit sur l'entrée standard
+help-read = Lire ce qui est nouveau
+example-read = twiza read
+arg-read-all = Tout, pas seulement ce qui est nouveau
+help-watch = Lire ce qui arrive, à mesure, jusqu'à Ctrl-C
+example-watch = twiza watch
+help-members = Montrer qui est dans une alliance
+example-members = twiza members
+help-role = Donner un autre rôle à un membre
+example-role = twiza role Karim organiser
+arg-role-member = Le nom ou le numéro du membre, donné par `twiza members`
+arg-role-role = observer (lire), member (lire et écrire) ou organiser (organiser)
+help-remove = Retirer un membre
+example-remove = twiza remove Karim
+arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
+help-leave = Quitter une alliance
+example-leave = twiza leave --alliance Tawiza
+help-rotate = Prendre de nouvelles clés dans une alliance
+example-rotate = twiza rotate
+help-verify = Montrer les mots à comparer : de toute l'alliance, ou d'un membre
+example-verify =
+    twiza verify
+    twiza verify Karim
+arg-verify-member = Le membre dont montrer les mots ; toute l'alliance si rien n'est dit
+
+## Mauvaise utilisation
+usage-command = Il n'y a pas de commande nommée { $part }.
+usage-argument = Il n'y a pas d'option nommée { $part }.
+usage-value = La valeur donnée pour { $part } n'est pas permise.
+usage-missing = Il manque quelque chose : { $part }
+usage-no-command = Dites quoi faire.
+usage-other = Ceci n'est pas compris.
+usage-help = Pour l'aide, ajoutez --help.
+
+## Phrase secrète
+passphrase-prompt = Phrase secrète :
+passphrase-new = Nouvelle phrase secrète, 8 caractères au moins :
+passphrase-repeat = La même encore une fois :
+
+## Faire
+init-done =
+    Vous êtes { $name } ({ $organisation }). Vos clés sont faites.
+    Vos mots de sûreté : { $words }
+init-next = Ensuite : fondez une alliance avec `twiza alliance create`, ou entrez dans une avec `twiza join`. Sans votre phrase secrète, rien ne s'ouvre plus.
+whoami =
+    { $name } ({ $organisation })
+    Mots de sûreté : { $words }
+relay-good =
+    Le relais { $host } répond, et sa clé est celle de l'adresse.
+    { $admission ->
+        [open] Tout le monde peut s'en servir.
+       *[grant] Il demande un secret : demandez-le à qui l'héberge.
+    }
+    Il garde ce à quoi personne n'ajoute rien pendant { $days ->
+        [one] { $days } jour
+       *[other] { $days } jours
+    }.
+relay-incompatible =
+    Le relais { $host } répond, mais parle une autre version : lui, ou ce programme, doit être mis à jour.
+    { $admission ->
+        [open] Tout le monde peut s'en servir.
+       *[grant] Il demande un secret : demandez-le à qui l'héberge.
+    }
+    Il garde ce à quoi personne n'ajoute rien pendant { $days ->
+        [one] { $days } jour
+       *[other] { $days } jours
+    }.
+alliance-created = L'alliance { $name } est fondée. Vous l'organisez.
+alliance-created-next = Ensuite : invitez quelqu'un avec `twiza invite`.
+alliance-none = Pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
+alliance-line =
+    { $number }. { $name } : { $status ->
+        [active] membre
+        [joining] en attente d'entrer
+        [left] vous l'avez quittée
+        [removed] vous en avez été retiré·e
+        [declined] votre demande a été refusée
+        [used] quelqu'un d'autre s'est servi de l'invitation
+       *[stuck] bloquée
+    }
+alliance-show =
+    { $number }. { $name } : { $status ->
+        [active] membre
+        [joining] en attente d'entrer
+        [left] vous l'avez quittée
+        [removed] vous en avez été retiré·e
+        [declined] votre demande a été refusée
+        [used] quelqu'un d'autre s'est servi de l'invitation
+       *[stuck] bloquée
+    }
+    Membres : { $members }
+    Relais : { $relay }
+    Époque : { $epoch }
+    En attente d'envoi : { $messages } messages, { $changes } changements
+    Chiffrement : { $suite }
+invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera.
+join-asked = Vous avez demandé à entrer. Vos mots de sûreté : { $words }
+join-next = Dites-les à qui vous a invité·e. Quand on vous aura fait entrer, `twiza read` le dira.
+join-member = Vous êtes membre de { $name }.
+request-line =
+    { $number }. { $person }
+       Mots de sûreté : { $words }
+requests-none = Personne ne demande à entrer pour l'instant.
+requests-next = Comparez les mots de sûreté avec la personne, de vive voix ou en face. Puis `twiza approve NUMÉRO`, ou `twiza decline NUMÉRO`.
+approved = { $person } peut entrer.
+approved-next = Cette personne le verra à son prochain `twiza read`.
+declined = { $person } n'entre pas.
+sent = Envoyé.
+read-nothing = Rien de nouveau.
+read-status =
+    { $status ->
+        [joining] Vous attendez qu'on vous fasse entrer.
+        [left] Vous avez quitté cette alliance.
+        [removed] Vous avez été retiré·e de cette alliance : vous ne pouvez ni lire ni trouver la suite.
+        [declined] Votre demande a été refusée.
+        [used] Quelqu'un d'autre s'est servi de l'invitation avant vous. Demandez à qui vous a invité·e : si ce n'était pas vous, c'était une personne étrangère.
+       *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Il faut la fonder à nouveau.
+    }
+watch-start = À l'écoute. Ctrl-C pour finir.
+talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce qui était gardé.
+talk-online = Le relais est de nouveau joignable.
+member-line = { $number }. { $person } : { $role }
+member-line-own = { $number }. { $person } : { $role } (vous)
+role-observer = observation
+role-member = membre
+role-organiser = organisation
+role-done = Le nouveau rôle de { $name } : { $role }.
+removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la suite.
+removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
+leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
+rotated = Vous avez de nouvelles clés. L'alliance est maintenant à l'époque { $epoch }.
+verify-person = Mots de sûreté de { $person } : { $words }
+verify-alliance = Mots de sûreté de l'alliance : { $words }
+verify-next = Lisez-les à haute voix en réunion. Qui a tout lu voit les mêmes mots ; qui en voit d'autres n'est pas dans la même alliance.
+
+## Lire
+person = { $name } ({ $organisation })
+entry-text = { $time } { $person } : { $text }
+entry-event = * { $event }
+event-joined = Vous êtes membre maintenant.
+event-added = { $by } a fait entrer { $person }.
+event-removed = { $by } a retiré { $person }.
+event-leaving = { $person } part.
+event-left = { $person } a quitté l'alliance.
+event-rotated = { $person } a de nouvelles clés.
+event-role = { $by } a donné à { $person } le rôle : { $role }.
+event-refused = Un changement de { $person } était contre les règles et a été refusé.
+event-refused-unknown = Un changement dont personne ne répondait a été refusé.
+event-unreadable = Un message n'a pas pu être lu.
+event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
+event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.
+event-relay = Attention : le relais contredit ce qu'il avait dit.
+
+## Erreurs
+error = Erreur : { $message }
+error-no-passphrase = Il n'y a pas de phrase secrète, et personne ici à qui la demander. Donnez-la dans TWIZA_PASSPHRASE, ou avec --passphrase-fd.
+error-passphrases-differ = Les deux phrases secrètes diffèrent. Rien n'a été créé ; recommencez.
+error-passphrase-short = La phrase secrète est trop courte : elle protège tout si on vous prend votre appareil. Prenez au moins 8 caractères, mieux : quatre mots.
+error-no-alliance = Il n'y a pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
+error-which-alliance = Vous avez plusieurs alliances. Dites laquelle : --alliance NOM. `twiza alliance list` les montre.
+error-io = Lecture ou écriture impossible : { $cause }
+error-no-home = Cette machine n'a pas d'endroit pour les données. Dites où avec TWIZA_HOME.
+error-waiting =
+    Le relais n'a pas pu le prendre maintenant : { $cause }
+    Rien n'est perdu. En attente d'envoi : { $messages } messages, { $changes } changements. Ils partiront avec la prochaine commande qui joindra le relais.
+error-no-profile = Il n'y a pas de profil dans { $folder }. Créez-en un avec `twiza init`, ou nommez-en un autre avec --profile.
+error-profile-exists = Il y a déjà un profil dans { $folder }. Rien n'a été changé. Nommez-en un autre avec --profile.
+error-wrong-passphrase = La phrase secrète n'est pas la bonne. Rien n'a été changé ; recommencez.
+error-store = Les données du profil ne peuvent pas être lues : { $cause }
+error-file = { $file } : { $cause }
+error-unknown-alliance = Il n'y a pas d'alliance nommée { $name }. `twiza alliance list` montre les vôtres.
+error-ambiguous-alliance = Plusieurs alliances s'appellent { $name }. Donnez le numéro, de `twiza alliance list`.
+error-unknown-member = Il n'y a pas de membre nommé { $name }. `twiza members` les montre.
+error-ambiguous-member = Plusieurs membres s'appellent { $name }. Donnez le numéro, de `twiza members`.
+error-unknown-request = Il n'y a pas de demande numéro { $number }. `twiza requests` les montre.
+error-not-active =
+    { $status ->
+        [joining] Vous n'êtes pas encore membre : il faut qu'on vous fasse entrer. `twiza read` cherche la réponse.
+        [left] Vous avez quitté cette alliance.
+        [removed] Vous avez été retiré·e de cette alliance.
+        [declined] Votre demande a été refusée. Demandez une autre invitation.
+        [used] Quelqu'un d'autre s'est servi de l'invitation. Demandez-en une autre, et dites-le à qui vous a invité·e.
+       *[stuck] Cette alliance ne peut pas continuer. Il faut la fonder à nouveau.
+    }
+error-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire. `twiza members` les montre.
+error-not-possible = Ce n'est pas possible : { $reason }
+error-name-empty = Un nom ne peut pas être vide.
+error-name-long = Un nom ne peut pas dépasser 64 caractères.
+error-name-invisible = Un nom ne peut pas contenir de caractères invisibles ou qui changent le sens du texte.
+error-invitation-prefix = Ce n'est pas une invitation : une invitation commence par twiza:join:
+error-invitation-damaged = L'invitation est incomplète ou mal tapée. Copiez-la de nouveau, en entier.
+error-invitation-version = L'invitation vient d'une version plus récente de Twiza. Mettez ce programme à jour.
+error-invitation-expired = L'invitation a expiré. Demandez-en une autre.
+error-invitation-used = L'invitation a déjà servi. Si ce n'était pas vous, dites-le à qui vous a invité·e : une personne étrangère l'a. Demandez-en une autre.
+error-text-long = Le texte est trop long : { $found } Mio. Un message en contient { $limit }. Rien n'a été envoyé.
+error-text-empty = Il n'y a rien à envoyer.
+error-unreachable = Le relais { $host } est injoignable : { $cause }. Vérifiez le réseau et l'adresse ; réessayez plus tard.
+error-wrong-pin = Attention : ce qui répond à { $host } n'est pas le relais de l'adresse. Sa clé est autre, donc rien n'a été envoyé. Demandez à qui héberge le relais, par un moyen sûr.
+error-grant-required = Le relais demande un secret ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant.
+error-relay-full = Le relais n'a plus de place ({ $code }). Dites-le à qui l'héberge ; rien n'est perdu ici.
+error-mailbox-full = Le relais ne prend plus rien pour cette alliance tant que ses clés ne changent pas ({ $code }). Lancez `twiza rotate`, puis réessayez.
+error-relay-busy = Le relais est occupé ({ $code }). Réessayez dans un moment.
+error-mailbox-unknown = Le relais ne connaît pas cet endroit ({ $code }) : il a expiré, ou n'a jamais existé.
+error-relay-refused = Le relais refuse ({ $code }).
+error-relay-other = La réponse du relais n'a pas de sens : { $cause }. Il est peut-être d'une autre version, ou quelqu'un s'est mis entre vous.
+error-relay-contradiction = Attention : le relais se contredit : { $what }. Rien de ce qu'il dit maintenant n'est retenu. Dites-le aux autres membres et à qui l'héberge.
+error-address-scheme = L'adresse d'un relais commence par twiza:// ou https://
+error-address-host = L'adresse du relais n'a pas de nom d'hôte valable. Copiez-la de nouveau, en entier.
+error-address-port = Le port dans l'adresse du relais n'est pas un nombre entre 1 et 65535.
+error-address-key = La clé du relais, après la dernière barre de son adresse, manque ou est abîmée. Copiez l'adresse de nouveau, en entier.
+error-other = { $cause }

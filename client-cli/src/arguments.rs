@@ -1,0 +1,139 @@
+//! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
+
+use crate::commands::{alliance, approve, decline, init, invite, join, read, relay, remove, role, send, verify};
+use crate::language::Language;
+use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
+
+/// What the user typed.
+#[derive(Debug, Parser)]
+#[command(name = "twiza", version, disable_help_flag = true, disable_version_flag = true)]
+#[command(disable_help_subcommand = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Commands,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    #[arg(long, global = true, env = "TWIZA_PROFILE", default_value = "default", value_name = "NAME")]
+    pub(crate) profile: String,
+    #[arg(long, global = true, value_name = "LANG", value_parser = known_language)]
+    pub(crate) lang: Option<String>,
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub(crate) passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Commands {
+    Init(init::Arguments),
+    Whoami,
+    #[command(subcommand)]
+    Relay(relay::Commands),
+    #[command(subcommand)]
+    Alliance(alliance::Commands),
+    Invite(invite::Arguments),
+    Join(join::Arguments),
+    Requests(InAlliance),
+    Approve(approve::Arguments),
+    Decline(decline::Arguments),
+    Send(send::Arguments),
+    Read(read::Arguments),
+    Watch(InAlliance),
+    Members(InAlliance),
+    Role(role::Arguments),
+    Remove(remove::Arguments),
+    Leave(InAlliance),
+    Rotate(InAlliance),
+    Verify(verify::Arguments),
+}
+
+/// The alliance that a command is about; may be left out where there is only one.
+#[derive(Debug, Args)]
+pub(crate) struct InAlliance {
+    #[arg(short, long, env = "TWIZA_ALLIANCE", value_name = "NAME")]
+    pub(crate) alliance: Option<String>,
+}
+
+fn known_language(tag: &str) -> Result<String, String> {
+    if Language::exists(tag) { Ok(tag.to_owned()) } else { Err(tag.to_owned()) }
+}
+
+/// The command tree in a language.
+pub(crate) fn command(language: &Language) -> Command {
+    let mut command = translate(Arguments::command(), language, "twiza");
+    let help = clap::Arg::new("help").short('h').long("help").global(true).action(ArgAction::Help);
+    let version = clap::Arg::new("version").short('V').long("version").action(ArgAction::Version);
+    let heading = language.text("heading-options", &[]);
+    let text = |id: &str| language.text(id, &[]);
+    command = command
+        .arg(help.help(text("arg-help")).help_heading(heading.clone()))
+        .arg(version.help(text("arg-version")).help_heading(heading))
+        .version(env!("CARGO_PKG_VERSION"));
+    command
+}
+
+fn translate(command: Command, language: &Language, path: &str) -> Command {
+    let text = |id: String| language.text(&id, &[]);
+    let usage = text("heading-usage".to_owned());
+    let template = format!("{{before-help}}{{about}}\n\n{usage} {{usage}}\n\n{{all-args}}{{after-help}}\n");
+    let mut command = command.about(text(format!("help-{path}"))).help_template(template);
+    command = command.subcommand_help_heading(text("heading-commands".to_owned()));
+    if let Some(example) = language.find(&format!("example-{path}"), &[]) {
+        let heading = language.text("heading-example", &[]);
+        command = command.after_help(format!("{heading}\n  {}", example.replace('\n', "\n  ")));
+    }
+    let mut command = command.mut_args(|argument| {
+        let own = format!("arg-{path}-{}", argument.get_id());
+        let help = language.find(&own, &[]).or_else(|| language.find(&format!("arg-{}", argument.get_id()), &[]));
+        let heading = if argument.is_positional() { "heading-arguments" } else { "heading-options" };
+        argument
+            .help(help.unwrap_or(own))
+            .help_heading(language.text(heading, &[]))
+            .hide_default_value(true)
+            .hide_env(true)
+            .hide_possible_values(true)
+    });
+    let names: Vec<String> = command.get_subcommands().map(|child| child.get_name().to_owned()).collect();
+    for name in names {
+        let path = if path == "twiza" { name.clone() } else { format!("{path}-{name}") };
+        command = command.mut_subcommand(name, |child| translate(child.disable_help_subcommand(true), language, &path));
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Language, command};
+
+    #[test]
+    fn the_tree_is_sound() {
+        command(&Language::named("en")).debug_assert();
+    }
+
+    #[test]
+    fn everything_has_words_and_every_command_an_example() {
+        for code in ["en", "fr"] {
+            let language = Language::named(code);
+            let mut open = vec![("twiza".to_owned(), command(&language))];
+            while let Some((path, node)) = open.pop() {
+                let about = node.get_about().map(ToString::to_string).unwrap_or_default();
+                assert!(!about.starts_with("help-"), "{code}: {about}");
+                for argument in node.get_arguments() {
+                    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(!help.is_empty() && !help.starts_with("arg-"), "{code} {path}: {help}");
+                }
+                if node.get_subcommands().next().is_none() {
+                    assert!(node.get_after_help().is_some(), "{code}: {path} has no example");
+                }
+                for child in node.get_subcommands() {
+                    open.push((format!("{path} {}", child.get_name()), child.clone()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `twiza approve`: let somebody in.
+
+use crate::arguments::InAlliance;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::render;
+use clap::Args;
+use serde_json::json;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    alliance: InAlliance,
+    #[arg(value_name = "NUMBER", required = true)]
+    request: Vec<i64>,
+}
+
+pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let engine = context.engine().await?;
+    let alliance = context.alliance(&engine, &arguments.alliance).await?;
+    let approved = engine.approve(alliance, &arguments.request).await;
+    let people = context.or_waiting(&engine, alliance, approved).await?;
+    context.output.data(
+        || json!({ "approved": people }),
+        || {
+            let line =
+                |person| context.text("approved", &[("person", render::person(context.language, person).into())]);
+            people.iter().map(line).collect::<Vec<_>>().join("\n")
+        },
+    );
+    context.talk("approved-next", &[]);
+    engine.close().await;
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! What every command needs: the profile, its passphrase, the language, the output.
+
+use crate::arguments::{Global, InAlliance};
+use crate::failure::Failure;
+use crate::language::Language;
+use crate::output::Output;
+use etcetera::BaseStrategy;
+use fluent_bundle::FluentValue;
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use twiza_client::clock::SystemClock;
+use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::relay::http::HttpConnector;
+use twiza_client::store::Store;
+use twiza_client::store::alliances::Status;
+use twiza_client::{ClientError, Engine, os_random};
+use zeroize::Zeroizing;
+
+/// Variable with the passphrase, for scripts.
+const PASSPHRASE_VARIABLE: &str = "TWIZA_PASSPHRASE";
+
+/// Variable with the folder that holds the profiles.
+const HOME_VARIABLE: &str = "TWIZA_HOME";
+
+/// Variable with the age in days at which keys are rotated by themselves.
+const ROTATE_VARIABLE: &str = "TWIZA_ROTATE_DAYS";
+
+/// Characters that a passphrase has at least.
+const PASSPHRASE_CHARACTERS_MIN: usize = 8;
+
+pub(crate) struct Context<'a> {
+    pub(crate) language: &'a Language,
+    pub(crate) output: Output,
+    folder: PathBuf,
+    passphrase_fd: Option<u32>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(global: Global, language: &'a Language, output: &Output) -> Result<Self, Failure> {
+        let folder = profile_folder(&global.profile)?;
+        Ok(Self { language, output: *output, folder, passphrase_fd: global.passphrase_fd })
+    }
+
+    /// A message in the user's language.
+    pub(crate) fn text(&self, id: &str, variables: &[(&str, FluentValue<'_>)]) -> String {
+        self.language.text(id, variables)
+    }
+
+    /// Says something beside the data. Scripts are not talked to.
+    pub(crate) fn talk(&self, id: &str, variables: &[(&str, FluentValue<'_>)]) {
+        if !self.output.is_json() {
+            Output::talk(&self.text(id, variables));
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    pub(crate) fn environment() -> Environment {
+        let clock = Arc::new(SystemClock);
+        let days = std::env::var(ROTATE_VARIABLE).ok().and_then(|days| days.parse::<u64>().ok());
+        Environment {
+            connector: Arc::new(HttpConnector::new(clock.clone())),
+            clock,
+            random: os_random(),
+            rotate_after_seconds: days.map_or(ROTATE_AFTER_SECONDS, |days| days.saturating_mul(24 * 3600)),
+        }
+    }
+
+    /// Opens the profile.
+    pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
+        if !Store::exists(&self.folder) {
+            return Err(ClientError::NoProfile(self.folder.clone()).into());
+        }
+        let passphrase = self.passphrase("passphrase-prompt")?;
+        Ok(Engine::open(&self.folder, &passphrase, Self::environment()).await?)
+    }
+
+    /// A new passphrase, asked for twice where a person types it.
+    pub(crate) fn new_passphrase(&self) -> Result<Zeroizing<String>, Failure> {
+        let passphrase = self.passphrase("passphrase-new")?;
+        if passphrase.chars().count() < PASSPHRASE_CHARACTERS_MIN {
+            return Err(Failure::PassphraseTooShort);
+        }
+        if self.is_typed() && self.passphrase("passphrase-repeat")? != passphrase {
+            return Err(Failure::PassphrasesDiffer);
+        }
+        Ok(passphrase)
+    }
+
+    fn is_typed(&self) -> bool {
+        self.passphrase_fd.is_none() && std::env::var_os(PASSPHRASE_VARIABLE).is_none()
+    }
+
+    fn passphrase(&self, prompt: &str) -> Result<Zeroizing<String>, Failure> {
+        if let Some(number) = self.passphrase_fd {
+            let mut text = Zeroizing::new(String::new());
+            std::fs::File::open(format!("/dev/fd/{number}"))?.read_to_string(&mut text)?;
+            return Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+        }
+        if let Ok(text) = std::env::var(PASSPHRASE_VARIABLE) {
+            return Ok(Zeroizing::new(text));
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::NoPassphrase);
+        }
+        let prompt = format!("{} ", self.text(prompt, &[]));
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| Failure::NoPassphrase)
+    }
+
+    /// The alliance that a command is about: the one named, or the only one.
+    pub(crate) async fn alliance(&self, engine: &Engine, named: &InAlliance) -> Result<AllianceNumber, Failure> {
+        if let Some(name) = &named.alliance {
+            return Ok(engine.find_alliance(name).await?);
+        }
+        let all = engine.alliances().await?;
+        let current: Vec<_> =
+            all.iter().filter(|alliance| matches!(alliance.status, Status::Active | Status::Joining)).collect();
+        match (current.as_slice(), all.as_slice()) {
+            ([one], _) => Ok(one.number),
+            ([], [one]) => Ok(one.number),
+            ([], []) => Err(Failure::NoAlliance),
+            _ => Err(Failure::WhichAlliance),
+        }
+    }
+
+    /// Synchronises before showing what is stored. Where the relay cannot be reached, what is stored must do.
+    pub(crate) async fn refresh(&self, engine: &Engine, alliance: AllianceNumber) -> Result<(), Failure> {
+        match engine.sync(alliance).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_retryable() => {
+                self.talk("talk-offline", &[("cause", crate::render::line(&error.to_string()).into())]);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Turns a failed attempt to reach the relay into word of what waits.
+    pub(crate) async fn or_waiting<T>(
+        &self,
+        engine: &Engine,
+        alliance: AllianceNumber,
+        result: Result<T, ClientError>,
+    ) -> Result<T, Failure> {
+        match result {
+            Err(cause) if cause.is_retryable() => {
+                let waiting = engine.outbox(alliance).await?;
+                Err(Failure::Waiting { messages: waiting.messages, changes: waiting.changes, cause })
+            }
+            other => Ok(other?),
+        }
+    }
+}
+
+/// A profile's folder: a path where the name has a slash, else a folder among the profiles.
+fn profile_folder(profile: &str) -> Result<PathBuf, Failure> {
+    if profile.contains(['/', '\\']) {
+        return Ok(PathBuf::from(profile));
+    }
+    if let Some(home) = std::env::var_os(HOME_VARIABLE) {
+        return Ok(PathBuf::from(home).join(profile));
+    }
+    let strategy = etcetera::choose_base_strategy().map_err(|_| Failure::NoHome)?;
+    Ok(strategy.data_dir().join("twiza").join(profile))
+}

@@ -1,0 +1,196 @@
+//! What a command says when it cannot do what was asked: what happened, and what to do.
+
+use crate::language::Language;
+use crate::output::{JSON_VERSION, Output};
+use crate::render;
+use fluent_bundle::FluentValue;
+use serde_json::json;
+use std::process::ExitCode;
+use twiza_client::ClientError;
+use twiza_client::relay::RelayError;
+use twiza_crypto::invitation::InvitationError;
+use twiza_crypto::name::NameError;
+use twiza_protocol::RelayAddressError;
+
+/// Something unforeseen.
+const EXIT_OTHER: u8 = 1;
+/// The command line makes no sense.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// What was named is not there.
+const EXIT_NOT_FOUND: u8 = 3;
+/// The alliance's rules, or its state, do not allow it.
+const EXIT_REFUSED: u8 = 4;
+/// The relay cannot be reached, or does not take it now; what was to be sent waits.
+const EXIT_RELAY: u8 = 5;
+/// Wrong passphrase, or none.
+const EXIT_PASSPHRASE: u8 = 6;
+/// The relay, or somebody in its place, is not to be trusted.
+const EXIT_DISTRUST: u8 = 7;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The engine's reasons.
+    Client(ClientError),
+    /// A relay address that is none.
+    RelayAddress(RelayAddressError),
+    /// No passphrase was given, and nobody can be asked.
+    NoPassphrase,
+    /// The two passphrases that were typed differ.
+    PassphrasesDiffer,
+    /// The passphrase is too short to protect anything.
+    PassphraseTooShort,
+    /// There is no alliance yet.
+    NoAlliance,
+    /// There are several, and none was named.
+    WhichAlliance,
+    /// Reading or writing failed.
+    Io(std::io::Error),
+    /// This machine says nothing of where to keep data.
+    NoHome,
+    /// A change of one's own that waits in the outbox, because the relay cannot be reached.
+    Waiting { messages: usize, changes: usize, cause: ClientError },
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<RelayAddressError> for Failure {
+    fn from(error: RelayAddressError) -> Self {
+        Self::RelayAddress(error)
+    }
+}
+
+impl From<NameError> for Failure {
+    fn from(error: NameError) -> Self {
+        Self::Client(error.into())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// A message of the catalogue, its variables, and the exit code that goes with it.
+type Told<'a> = (&'static str, Vec<(&'static str, FluentValue<'a>)>, u8);
+
+impl Failure {
+    /// Tells the person, or the script, and gives the exit code.
+    pub(crate) fn report(&self, language: &Language, output: &Output) -> ExitCode {
+        let (id, variables, code) = self.told();
+        let message = language.text(id, &variables);
+        if output.is_json() {
+            let error = json!({ "version": JSON_VERSION, "error": { "code": id, "message": message } });
+            Output::talk(&error.to_string());
+        } else {
+            Output::talk(&language.text("error", &[("message", message.into())]));
+        }
+        ExitCode::from(code)
+    }
+
+    fn told(&self) -> Told<'_> {
+        match self {
+            Self::Client(error) => client(error),
+            Self::RelayAddress(error) => relay_address(error),
+            Self::NoPassphrase => ("error-no-passphrase", vec![], EXIT_PASSPHRASE),
+            Self::PassphrasesDiffer => ("error-passphrases-differ", vec![], EXIT_PASSPHRASE),
+            Self::PassphraseTooShort => ("error-passphrase-short", vec![], EXIT_PASSPHRASE),
+            Self::NoAlliance => ("error-no-alliance", vec![], EXIT_NOT_FOUND),
+            Self::WhichAlliance => ("error-which-alliance", vec![], EXIT_USAGE),
+            Self::Io(error) => ("error-io", vec![("cause", error.to_string().into())], EXIT_OTHER),
+            Self::NoHome => ("error-no-home", vec![], EXIT_OTHER),
+            Self::Waiting { messages, changes, cause } => {
+                let (_, _, code) = client(cause);
+                let cause = render::line(&cause.to_string());
+                let variables = vec![
+                    ("messages", FluentValue::from(*messages)),
+                    ("changes", FluentValue::from(*changes)),
+                    ("cause", cause.into()),
+                ];
+                ("error-waiting", variables, code)
+            }
+        }
+    }
+}
+
+fn client(error: &ClientError) -> Told<'_> {
+    let text = |value: &str| FluentValue::from(render::line(value));
+    let path = |path: &std::path::Path| FluentValue::from(path.display().to_string());
+    match error {
+        ClientError::NoProfile(folder) => ("error-no-profile", vec![("folder", path(folder))], EXIT_NOT_FOUND),
+        ClientError::ProfileExists(folder) => ("error-profile-exists", vec![("folder", path(folder))], EXIT_REFUSED),
+        ClientError::WrongPassphrase => ("error-wrong-passphrase", vec![], EXIT_PASSPHRASE),
+        ClientError::Store(cause) => ("error-store", vec![("cause", text(cause))], EXIT_OTHER),
+        ClientError::File { path: file, source } => {
+            ("error-file", vec![("file", path(file)), ("cause", source.to_string().into())], EXIT_OTHER)
+        }
+        ClientError::UnknownAlliance(name) => ("error-unknown-alliance", vec![("name", text(name))], EXIT_NOT_FOUND),
+        ClientError::AmbiguousAlliance(name) => {
+            ("error-ambiguous-alliance", vec![("name", text(name))], EXIT_NOT_FOUND)
+        }
+        ClientError::UnknownMember(name) => ("error-unknown-member", vec![("name", text(name))], EXIT_NOT_FOUND),
+        ClientError::AmbiguousMember(name) => ("error-ambiguous-member", vec![("name", text(name))], EXIT_NOT_FOUND),
+        ClientError::UnknownRequest(number) => {
+            ("error-unknown-request", vec![("number", FluentValue::from(*number))], EXIT_NOT_FOUND)
+        }
+        ClientError::NotActive(status) => ("error-not-active", vec![("status", status.as_str().into())], EXIT_REFUSED),
+        ClientError::NotOrganiser => ("error-not-organiser", vec![], EXIT_REFUSED),
+        ClientError::NotPossible(reason) => ("error-not-possible", vec![("reason", text(reason))], EXIT_REFUSED),
+        ClientError::Name(NameError::Empty) => ("error-name-empty", vec![], EXIT_USAGE),
+        ClientError::Name(NameError::TooLong) => ("error-name-long", vec![], EXIT_USAGE),
+        ClientError::Name(NameError::Invisible) => ("error-name-invisible", vec![], EXIT_USAGE),
+        ClientError::Invitation(InvitationError::Prefix) => ("error-invitation-prefix", vec![], EXIT_USAGE),
+        ClientError::Invitation(InvitationError::Damaged) => ("error-invitation-damaged", vec![], EXIT_USAGE),
+        ClientError::Invitation(InvitationError::Version) => ("error-invitation-version", vec![], EXIT_USAGE),
+        ClientError::InvitationExpired => ("error-invitation-expired", vec![], EXIT_REFUSED),
+        ClientError::InvitationUsed => ("error-invitation-used", vec![], EXIT_REFUSED),
+        ClientError::TextTooLong { found, limit } => {
+            let mebibytes = |octets: usize| FluentValue::from(octets.div_ceil(1 << 20));
+            ("error-text-long", vec![("found", mebibytes(*found)), ("limit", mebibytes(*limit))], EXIT_USAGE)
+        }
+        ClientError::TextEmpty => ("error-text-empty", vec![], EXIT_USAGE),
+        ClientError::Relay(error) => relay(error),
+        ClientError::RelayContradiction(what) => {
+            ("error-relay-contradiction", vec![("what", text(what))], EXIT_DISTRUST)
+        }
+        other => ("error-other", vec![("cause", text(&other.to_string()))], EXIT_OTHER),
+    }
+}
+
+fn relay(error: &RelayError) -> Told<'_> {
+    let text = |value: &str| FluentValue::from(render::line(value));
+    match error {
+        RelayError::Unreachable { host, cause } => {
+            ("error-unreachable", vec![("host", text(host)), ("cause", text(cause))], EXIT_RELAY)
+        }
+        RelayError::WrongPin { host } => ("error-wrong-pin", vec![("host", text(host))], EXIT_DISTRUST),
+        RelayError::Refused(problem) => {
+            use twiza_protocol::ProblemCode;
+            let id = match problem.code {
+                ProblemCode::GrantRequired => "error-grant-required",
+                ProblemCode::RelayFull => "error-relay-full",
+                ProblemCode::MailboxFull => "error-mailbox-full",
+                ProblemCode::RelayBusy => "error-relay-busy",
+                ProblemCode::MailboxUnknown => "error-mailbox-unknown",
+                _ => "error-relay-refused",
+            };
+            (id, vec![("code", problem.code.as_str().into())], EXIT_RELAY)
+        }
+        other => ("error-relay-other", vec![("cause", text(&other.to_string()))], EXIT_DISTRUST),
+    }
+}
+
+fn relay_address(error: &RelayAddressError) -> Told<'_> {
+    let id = match error {
+        RelayAddressError::Scheme => "error-address-scheme",
+        RelayAddressError::Host => "error-address-host",
+        RelayAddressError::Port => "error-address-port",
+        RelayAddressError::Key(_) => "error-address-key",
+    };
+    (id, vec![], EXIT_USAGE)
+}

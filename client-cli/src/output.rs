@@ -1,0 +1,66 @@
+//! Standard output for data, standard error for talk.
+
+use serde_json::{Value, json};
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+/// The version of the JSON that scripts get: fields are added, never changed, while it stays.
+pub(crate) const JSON_VERSION: u32 = 1;
+
+/// Where a command's data goes, and in which form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a script reads.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Gives data in the form that was asked for.
+    pub(crate) fn data(self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+        if self.json {
+            self.json_line(json());
+        } else {
+            let text = text();
+            if !text.is_empty() {
+                write_out(&(text + "\n"));
+            }
+        }
+    }
+
+    /// One JSON object on a line of its own, with the version.
+    pub(crate) fn json_line(self, mut value: Value) {
+        if let Value::Object(fields) = &mut value {
+            fields.insert("version".to_owned(), json!(JSON_VERSION));
+        }
+        write_out(&format!("{value}\n"));
+    }
+
+    pub(crate) fn text(self, text: &str) -> ExitCode {
+        write_out(text);
+        ExitCode::SUCCESS
+    }
+
+    /// Says something to the person, beside the data.
+    pub(crate) fn talk(text: &str) {
+        // Nobody may be listening; there is nobody to tell that to.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// Writes to standard output. A reader that has gone away has what it wanted.
+fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Output::talk(&error.to_string()),
+        Ok(()) => {}
+    }
+}

@@ -1,0 +1,121 @@
+//! Making safe what peers wrote, and showing it as plain lines that a screen reader can follow.
+
+use crate::language::Language;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
+use twiza_crypto::name::is_invisible;
+use twiza_crypto::words::SafetyWords;
+
+/// Text of several lines, without anything that a terminal would obey or hide. Every line after the first is indented,
+/// so that no line of a message can pass for the beginning of another.
+pub(crate) fn block(text: &str) -> String {
+    text.replace("\r\n", "\n").split('\n').map(line).collect::<Vec<_>>().join("\n    ")
+}
+
+/// Text of one line, made safe.
+pub(crate) fn line(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\t' | '\n' | '\r' => ' ',
+            other if is_invisible(other) => '\u{fffd}',
+            other => other,
+        })
+        .collect()
+}
+
+/// Somebody's name and organisation.
+pub(crate) fn person(language: &Language, person: &ShownPerson) -> String {
+    language.text("person", &[("name", line(&person.name).into()), ("organisation", line(&person.organisation).into())])
+}
+
+/// A minute in the machine's time zone.
+pub(crate) fn minute(minutes: u64) -> String {
+    let seconds = i64::try_from(minutes.saturating_mul(60)).unwrap_or(i64::MAX);
+    match Timestamp::from_second(seconds) {
+        Ok(time) => time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+/// A day as a date.
+pub(crate) fn day(days: u32) -> String {
+    match Timestamp::from_second(i64::from(days) * 24 * 3600) {
+        Ok(time) => time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+/// Safety words in the user's language, with their numbers, which are the same in every language.
+pub(crate) fn words(language: &Language, words: &SafetyWords) -> String {
+    format!("{} ({words})", words.words(language.word_language()).join(" "))
+}
+
+/// Something to read.
+pub(crate) fn entry(language: &Language, entry: &Entry) -> String {
+    match &entry.item {
+        Item::Text { from, sent, text, .. } => language.text(
+            "entry-text",
+            &[("time", minute(*sent).into()), ("person", person(language, from).into()), ("text", block(text).into())],
+        ),
+        Item::Event(what) => language.text("entry-event", &[("event", event(language, what).into())]),
+    }
+}
+
+fn event(language: &Language, event: &Event) -> String {
+    let one = |id: &str, who: &ShownPerson| language.text(id, &[("person", person(language, who).into())]);
+    let two = |id: &str, who: &ShownPerson, by: &ShownPerson| {
+        language.text(id, &[("person", person(language, who).into()), ("by", person(language, by).into())])
+    };
+    match event {
+        Event::Joined => language.text("event-joined", &[]),
+        Event::Added { person, by } => two("event-added", person, by),
+        Event::Removed { person, by } => two("event-removed", person, by),
+        Event::Leaving { person } => one("event-leaving", person),
+        Event::Left { person } => one("event-left", person),
+        Event::Rotated { person } => one("event-rotated", person),
+        Event::RoleChanged { person: who, role, by } => language.text(
+            "event-role",
+            &[
+                ("person", person(language, who).into()),
+                ("by", person(language, by).into()),
+                ("role", self::role(language, role).into()),
+            ],
+        ),
+        Event::RefusedCommit { person: Some(person) } => one("event-refused", person),
+        Event::RefusedCommit { person: None } => language.text("event-refused-unknown", &[]),
+        Event::Unreadable => language.text("event-unreadable", &[]),
+        Event::NotUnderstood { person } => one("event-not-understood", person),
+        Event::HistoryDiffers { person } => one("event-history-differs", person),
+        _ => language.text("event-relay", &[]),
+    }
+}
+
+/// A role, in words.
+pub(crate) fn role(language: &Language, role: &str) -> String {
+    language.text(&format!("role-{role}"), &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{block, line};
+
+    #[test]
+    fn a_peers_text_cannot_steer_the_terminal() {
+        assert_eq!(line("a\u{1b}[2Jb\u{202e}c\u{200b}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(line("\u{9b}31m"), "\u{fffd}31m");
+    }
+
+    #[test]
+    fn a_line_of_a_message_cannot_pass_for_another_message() {
+        assert_eq!(block("one\nAmina: two\r\nthree\rfour"), "one\n    Amina: two\n    three four");
+    }
+
+    #[test]
+    fn arabic_and_tifinagh_stay_as_they_are() {
+        for text in ["مرحبا بكم في تويزا", "ⴰⵣⵓⵍ ⴼⵍⵍⴰⵡⵏ", "می‌خواهم", "à bientôt"]
+        {
+            assert_eq!(line(text), text);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Every encoding of this crate, against vectors that must not change (see `vectors/version-1.txt`).
+//!
+//! Keys, nonces and secrets come from seeds. What an algorithm draws from a generator of its own (HPKE) is frozen the
+//! other way round: the vector must open.
+
+mod support;
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use data_encoding::HEXLOWER;
+use ed25519_dalek::{Signer, SigningKey};
+use openmls::prelude::{BasicCredential, Credential};
+use support::{relay, seeded};
+use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Seat};
+use twiza_crypto::content::{AuthorSeal, ContentKind};
+use twiza_crypto::credential::{self, Person};
+use twiza_crypto::epoch::Branch;
+use twiza_crypto::group::Group;
+use twiza_crypto::group::join::Joiner;
+use twiza_crypto::identity::{Identity, IdentityKey};
+use twiza_crypto::invitation::Invitation;
+use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::name::Name;
+use twiza_crypto::recovery::RecoveryKey;
+use twiza_crypto::seal::{FrameKey, seal_payload};
+use twiza_crypto::vault::{self, VaultCost};
+use twiza_crypto::words::{SafetyWords, WordLanguage};
+use twiza_crypto::{CIPHERSUITE_NAME, CryptoError};
+use twiza_protocol::{Chain, ExpiryDay, FrameSize, MailboxAddress, Sequence};
+
+/// The value of a vector.
+fn frozen(name: &str) -> &'static str {
+    let lines = include_str!("vectors/version-1.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut found = lines.filter_map(|line| line.split_once(": ")).filter(|(found, _)| *found == name);
+    let (_, value) = found.next().unwrap_or_else(|| panic!("no vector is named {name}"));
+    assert_eq!(found.next(), None, "two vectors are named {name}");
+    value
+}
+
+fn octets(name: &str) -> Vec<u8> {
+    HEXLOWER.decode(frozen(name).as_bytes()).expect("a vector in hex")
+}
+
+fn hex(octets: &[u8]) -> String {
+    HEXLOWER.encode(octets)
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+fn identity() -> IdentityKey {
+    IdentityKey::from_seed(&[3; 32])
+}
+
+const FRAME_KEY: [u8; 32] = [5; 32];
+const ADDRESS: MailboxAddress = MailboxAddress::from_bytes([6; 32]);
+
+fn frame_key() -> FrameKey {
+    FrameKey::new(&FRAME_KEY, ADDRESS, Branch(3))
+}
+
+#[test]
+fn frames_are_frozen() {
+    let author = AuthorSeal { leaf_index: 258, signature: [7; 64] };
+    for (vector, kind, author, body) in [
+        ("message", ContentKind::Message, None, "azul"),
+        ("commit", ContentKind::Commit, Some(author), "a commit"),
+        ("empty decline", ContentKind::Decline, None, ""),
+    ] {
+        let sealed = seal_payload(&frame_key(), kind, body.as_bytes(), author.as_ref(), FrameSize::Kib1, &seeded(1));
+        let sealed = sealed.expect("sealing").remove(0);
+        assert_eq!(hex(sealed.as_bytes()), frozen(&format!("frame {vector}")));
+        let content = frame_key().open(&octets(&format!("frame {vector}"))).expect("a frozen frame opens");
+        assert_eq!((content.kind, content.author, content.index, content.count), (kind, author, 0, 1));
+        assert_eq!(content.body, body.as_bytes());
+    }
+}
+
+#[test]
+fn a_frame_is_what_the_specification_says() {
+    let frame = octets("frame commit");
+    let (nonce, sealed) = frame.split_at(24);
+    let aad = [&b"twiza frame v1\0"[..], ADDRESS.as_bytes(), &[3]].concat();
+    let cipher = XChaCha20Poly1305::new(&FRAME_KEY.into());
+    let opened = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &aad }).expect("its key");
+    let end = opened.iter().rposition(|octet| *octet != 0).expect("a content") + 1;
+    assert_eq!(hex(&opened[..end]), frozen("content of frame commit"));
+    let id = &opened[2..18];
+    let seal = [&[1][..], &258_u32.to_be_bytes(), &[7; 64]].concat();
+    let expected = [&[1, 3][..], id, &[0, 0, 0, 1], &seal, &[8], b"a commit"].concat();
+    assert_eq!(&opened[..end], &expected);
+    assert_eq!(opened.len(), FrameSize::Kib1.bytes() - 24 - 16);
+}
+
+#[test]
+fn kinds_of_content_are_frozen() {
+    use ContentKind::{Commit, Decline, JoinRequest, Message, Proposal, Welcome};
+    let codes = [Message, Proposal, Commit, JoinRequest, Welcome, Decline].map(ContentKind::code);
+    assert_eq!(hex(&codes), frozen("content kinds"));
+}
+
+#[test]
+fn invitations_are_frozen() {
+    let inviter = identity().identity().fingerprint();
+    let made = Invitation::new(relay().address, inviter, ExpiryDay(20_500), &seeded(2)).expect("an invitation");
+    assert_eq!(made.to_link().expect("a link").as_str(), frozen("invitation link"));
+    let read = Invitation::from_link(frozen("invitation link")).expect("a frozen link");
+    assert_eq!((&read.relay, read.inviter, read.expires), (&relay().address, inviter, ExpiryDay(20_500)));
+    assert_eq!(read.to_link().expect("a link").as_str(), frozen("invitation link"));
+    let rendezvous = read.rendezvous().expect("keys");
+    assert_eq!(rendezvous.mailbox.address().to_string(), frozen("rendezvous address"));
+    let sealed = seal_payload(&rendezvous.frame, ContentKind::JoinRequest, b"", None, FrameSize::Kib1, &seeded(1));
+    assert_eq!(sealed.expect("sealing")[0].digest().to_string(), frozen("rendezvous frame digest"));
+}
+
+fn alliance() -> AllianceState {
+    let seat = |octet, role, organisation| Seat {
+        identity: Identity::from_bytes([octet; 32]),
+        role,
+        organisation: name(organisation),
+    };
+    AllianceState {
+        id: AllianceId::from_bytes([8; 32]),
+        name: name("Tawiza ⵜⴰⵡⵉⵣⴰ"),
+        seats: vec![
+            seat(1, Role::Observer, "Nour"),
+            seat(2, Role::Member, "Amal"),
+            seat(3, Role::Organiser, "جمعية النور"),
+        ],
+        relays: vec![relay(), AllianceRelay { grant: Some("secret".to_owned()), ..relay() }],
+    }
+}
+
+#[test]
+fn the_alliance_state_is_frozen() {
+    assert_eq!(hex(&alliance().encode().expect("a state")), frozen("alliance state"));
+    assert_eq!(AllianceState::decode(&octets("alliance state")).expect("a frozen state"), alliance());
+}
+
+#[test]
+fn credentials_are_frozen() {
+    let (person, organisation) = (name("Zineb زينب"), name("Amal"));
+    let certified = credential::certify(&identity(), &[9; 32], &person, &organisation).expect("a credential");
+    assert_eq!(hex(&certified), frozen("member credential"));
+    let frozen = Credential::from(BasicCredential::new(octets("member credential")));
+    let expected = Person { identity: identity().identity(), name: person, organisation };
+    assert_eq!(credential::verify(&frozen, &[9; 32]).expect("a frozen certificate"), expected);
+}
+
+#[test]
+fn a_certificate_signs_what_the_specification_says() {
+    let (person, organisation) = ("Zineb زينب", "Amal");
+    let mut signed = [&b"twiza leaf certificate v1\0"[..], &[9; 32]].concat();
+    for text in [person, organisation] {
+        signed.extend(u16::try_from(text.len()).expect("a short name").to_be_bytes());
+        signed.extend(text.as_bytes());
+    }
+    let signature = SigningKey::from_bytes(&[3; 32]).sign(&signed).to_bytes();
+    assert!(octets("member credential").ends_with(&signature));
+}
+
+#[test]
+fn vaults_are_frozen() {
+    let cost = VaultCost { memory_kib: 8, passes: 1, lanes: 1 };
+    let (made, key) = vault::create("tiwizi 2026", cost, &seeded(3)).expect("a vault");
+    assert_eq!(hex(&made), frozen("vault"));
+    let opened = vault::open(&octets("vault"), "tiwizi 2026").expect("a frozen vault opens");
+    assert_eq!(hex(opened.expose()), frozen("vault store key"));
+    assert_eq!(opened.expose(), key.expose());
+    let wrong = vault::open(&octets("vault"), "tiwizi 2027");
+    assert!(matches!(wrong, Err(CryptoError::Unverified("the passphrase"))), "{wrong:?}");
+    let default = VaultCost::default();
+    assert_eq!((default.memory_kib, default.passes, default.lanes), (65_536, 3, 4), "RFC 9106, section 4");
+}
+
+#[test]
+fn a_vault_that_was_changed_anywhere_stays_shut() {
+    let vault = octets("vault");
+    for place in 0..vault.len() {
+        // The cost's high octets ask for more than the bounds; its low ones for another key.
+        let mut damaged = vault.clone();
+        damaged[place] ^= 1;
+        assert!(vault::open(&damaged, "tiwizi 2026").is_err(), "octet {place} changed");
+    }
+    assert!(vault::open(&vault[1..], "tiwizi 2026").is_err());
+    assert!(vault::open(&[&vault[..], &[0]].concat(), "tiwizi 2026").is_err());
+}
+
+#[test]
+fn messages_are_frozen() {
+    let view = View { sequence: Sequence(258), chain: Chain::from_bytes([10; 32]) };
+    let body = MessageBody::Text("azul fell-awen — سلام".to_owned());
+    let message = Message { id: [11; 16], sent: 29_000_000, view, body };
+    assert_eq!(hex(&message.encode().expect("a message")), frozen("message"));
+    assert_eq!(Message::decode(&octets("message")).expect("a frozen message"), message);
+    let mut later = octets("message");
+    later[1] = 200;
+    let later = Message::decode(&later).expect("a kind of a later version");
+    assert_eq!(later.body, MessageBody::Unknown { kind: 200 });
+}
+
+#[test]
+fn safety_words_are_frozen() {
+    let person = SafetyWords::of_person(&identity().identity());
+    let epoch = SafetyWords::of_epoch(&[12; 48]);
+    for (vector, words) in [("person", person), ("epoch", epoch)] {
+        assert_eq!(words.words(WordLanguage::English).join(" "), frozen(&format!("words of {vector}, English")));
+        assert_eq!(words.words(WordLanguage::French).join(" "), frozen(&format!("words of {vector}, French")));
+        assert_eq!(words.to_string(), frozen(&format!("words of {vector}, digits")));
+    }
+    assert_eq!(hex(&identity().identity().fingerprint()), frozen("fingerprint"));
+}
+
+#[test]
+fn recovery_mailboxes_are_frozen() {
+    let key = RecoveryKey::generate(&seeded(4)).expect("a key");
+    assert_eq!(hex(&key.extension_octets().expect("an extension")), frozen("recovery extension"));
+    assert_eq!(key.mailbox().expect("a mailbox").address().to_string(), frozen("recovery address"));
+    let opened = key.open(&octets("recovery payload")).expect("a frozen payload opens");
+    assert_eq!(opened, b"azul");
+    let other = RecoveryKey::generate(&seeded(5)).expect("a key");
+    assert!(other.open(&octets("recovery payload")).is_err());
+}
+
+#[test]
+fn the_suite_and_the_extensions_are_frozen() {
+    let types = [Group::ALLIANCE_EXTENSION_TYPE, RecoveryKey::EXTENSION_TYPE].map(u16::to_be_bytes).concat();
+    assert_eq!(hex(&types), frozen("extension types"));
+    let (person, organisation) = (name("Zineb"), name("Amal"));
+    let joiner = Joiner::new(&identity(), &person, &organisation, support::now(), &seeded(6)).expect("a key package");
+    assert_eq!(hex(&joiner.request()[..4]), frozen("MLS version and suite"));
+    assert_eq!(CIPHERSUITE_NAME, frozen("suite"));
+}

@@ -1,0 +1,266 @@
+//! What holds for all values: round trips, exact refusals, and no panic on anything from outside.
+
+mod support;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use support::{relay, seeded};
+use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Seat};
+use twiza_crypto::content::{Assembly, AuthorSeal, Content, ContentKind, PARTS_MAX};
+use twiza_crypto::epoch::Branch;
+use twiza_crypto::identity::Identity;
+use twiza_crypto::invitation::{Invitation, LINK_PREFIX};
+use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::name::{Name, NameError, is_invisible};
+use twiza_crypto::seal::{FrameKey, capacity, seal_payload};
+use twiza_crypto::{CryptoError, vault};
+use twiza_protocol::{Chain, ExpiryDay, Frame, FrameSize, MailboxAddress, RelayAddress, RelayKey, Sequence, Transport};
+
+fn frame_key() -> FrameKey {
+    FrameKey::new(&[5; 32], MailboxAddress::from_bytes([6; 32]), Branch(3))
+}
+
+fn any_name() -> impl Strategy<Value = Name> {
+    prop_oneof!["[a-zA-Z]{1,64}", r"\PC{1,64}"].prop_filter_map("a name", |text| Name::new(&text).ok())
+}
+
+fn any_role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Observer), Just(Role::Member), Just(Role::Organiser)]
+}
+
+fn any_relay() -> impl Strategy<Value = AllianceRelay> {
+    let grant = proptest::option::of("[ -~]{0,256}");
+    (any::<bool>(), "[a-z0-9.-]{1,60}", 1..=u16::MAX, any::<[u8; 32]>(), grant).prop_map(
+        |(pinned, host, port, key, grant)| {
+            let transport = if pinned { Transport::Pinned } else { Transport::WebPki };
+            let address = RelayAddress::new(transport, &host, port, RelayKey::from_bytes(key)).expect("an address");
+            AllianceRelay { address, grant }
+        },
+    )
+}
+
+fn any_state() -> impl Strategy<Value = AllianceState> {
+    let seats = proptest::collection::btree_map(any::<[u8; 32]>(), (any_role(), any_name()), 0..12);
+    (any::<[u8; 32]>(), any_name(), seats, vec(any_relay(), 1..=8)).prop_map(|(id, name, seats, relays)| {
+        let seats = seats.into_iter().map(|(identity, (role, organisation))| {
+            let identity = Identity::from_bytes(identity);
+            Seat { identity, role, organisation }
+        });
+        AllianceState { id: AllianceId::from_bytes(id), name, seats: seats.collect(), relays }
+    })
+}
+
+fn invisible() -> impl Strategy<Value = char> {
+    proptest::sample::select(('\0'..=char::MAX).filter(|character| is_invisible(*character)).collect::<Vec<_>>())
+}
+
+fn parts(body: &[u8], kind: ContentKind, seed: u64) -> Vec<Content> {
+    let author = AuthorSeal { leaf_index: 1, signature: [2; 64] };
+    let author = (kind == ContentKind::Commit).then_some(author);
+    let frames = seal_payload(&frame_key(), kind, body, author.as_ref(), FrameSize::Kib1, &seeded(seed));
+    let frames: Vec<Frame> = frames.expect("sealing");
+    frames.iter().map(|frame| frame_key().open(frame.as_bytes()).expect("one's own frame")).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_name_shows_all_of_itself_and_is_taken_as_it_is(text in r"\PC{0,70}|[\x00-\u{2fff}]{0,70}|.{0,20}") {
+        match Name::new(&text) {
+            Ok(name) => {
+                prop_assert!(!name.as_str().chars().any(is_invisible));
+                prop_assert!(!name.as_str().is_empty());
+                prop_assert!(name.as_str().chars().count() <= Name::CHARACTERS_MAX);
+                prop_assert_eq!(Name::new(name.as_str()), Ok(name.clone()), "what was taken is taken again, unchanged");
+            }
+            Err(NameError::Empty) => prop_assert!(text.trim().is_empty()),
+            Err(NameError::TooLong) => prop_assert!(text.trim().chars().count() > Name::CHARACTERS_MAX),
+            Err(NameError::Invisible) => prop_assert!(text.trim().chars().any(is_invisible)),
+        }
+    }
+
+    #[test]
+    fn an_invisible_character_inside_spoils_any_name(name in "[a-z]{1,60}", place in any::<Index>(), character in invisible()) {
+        let mut characters: Vec<_> = name.chars().collect();
+        characters.insert(place.index(name.len()), character);
+        // Before the first letter, some are space, which is dropped.
+        let text: String = characters.into_iter().collect();
+        prop_assume!(!text.starts_with(char::is_whitespace));
+        prop_assert_eq!(Name::new(&text), Err(NameError::Invisible));
+    }
+
+    #[test]
+    fn a_state_survives_its_encoding(state in any_state()) {
+        let encoded = state.encode().expect("a state");
+        prop_assert_eq!(AllianceState::decode(&encoded).expect("its own encoding"), state);
+    }
+
+    #[test]
+    fn a_changed_state_is_refused_or_is_another_state_in_its_one_form(
+        state in any_state(),
+        changes in vec((any::<Index>(), any::<u8>()), 1..4),
+        cut in proptest::option::of(any::<Index>()),
+    ) {
+        let encoded = state.encode().expect("a state");
+        let mut changed = encoded.clone();
+        for (place, octet) in changes {
+            let place = place.index(changed.len());
+            changed[place] = octet;
+        }
+        if let Some(cut) = cut {
+            changed.truncate(cut.index(changed.len()));
+        }
+        if let Ok(decoded) = AllianceState::decode(&changed) {
+            prop_assert_eq!(decoded.encode().expect("a state"), &changed[..], "one form for one state");
+            prop_assert_eq!(changed == encoded, decoded == state);
+        }
+    }
+
+    #[test]
+    fn arbitrary_octets_panic_no_decoder(octets in vec(any::<u8>(), 0..400)) {
+        if let Ok(state) = AllianceState::decode(&octets) {
+            prop_assert_eq!(state.encode().expect("a state"), &octets[..]);
+        }
+        let versioned = [&[1][..], &octets].concat();
+        for octets in [&octets, &versioned] {
+            if let Ok(message) = Message::decode(octets) {
+                if matches!(message.body, MessageBody::Text(_)) {
+                    prop_assert_eq!(message.encode().expect("a message"), &octets[..]);
+                }
+            }
+            prop_assert!(frame_key().open(octets).is_err());
+            prop_assert!(vault::open(&octets[..octets.len().min(92)], "x").is_err());
+        }
+    }
+
+    #[test]
+    fn a_message_survives_its_encoding(
+        id in any::<[u8; 16]>(), sent in any::<u64>(), sequence in any::<u64>(), chain in any::<[u8; 32]>(), text in ".{0,300}",
+    ) {
+        let view = View { sequence: Sequence(sequence), chain: Chain::from_bytes(chain) };
+        let message = Message { id, sent, view, body: MessageBody::Text(text) };
+        let encoded = message.encode().expect("a message");
+        prop_assert_eq!(Message::decode(&encoded).expect("its own encoding"), message);
+        let longer = [&encoded[..], &[0]].concat();
+        prop_assert!(Message::decode(&longer).is_err(), "nothing may follow");
+    }
+
+    #[test]
+    fn an_invitation_survives_its_link(relay in any_relay(), inviter in any::<[u8; 32]>(), day in any::<u32>(), seed in any::<u64>()) {
+        let made = Invitation::new(relay.address, inviter, ExpiryDay(day), &seeded(seed)).expect("an invitation");
+        let link = made.to_link().expect("a link");
+        let read = Invitation::from_link(&format!("  {}\n", link.as_str())).expect("its own link, as people paste it");
+        prop_assert_eq!((&read.relay, read.inviter, read.expires), (&made.relay, made.inviter, made.expires));
+        let (a, b) = (made.rendezvous().expect("keys"), read.rendezvous().expect("keys"));
+        prop_assert_eq!(a.mailbox.address(), b.mailbox.address());
+        prop_assert_eq!(read.to_link().expect("a link"), link);
+    }
+
+    #[test]
+    fn any_changed_or_missing_character_spoils_a_link(
+        seed in any::<u64>(), place in any::<Index>(), to in "[!-~é]", missing in any::<bool>(),
+    ) {
+        let made = Invitation::new(relay().address, [1; 32], ExpiryDay(9), &seeded(seed)).expect("an invitation");
+        let mut characters: Vec<_> = made.to_link().expect("a link").chars().collect();
+        let place = place.index(characters.len());
+        let to = to.chars().next().expect("a character");
+        if missing {
+            characters.remove(place);
+        } else {
+            prop_assume!(characters[place] != to);
+            characters[place] = to;
+        }
+        let changed: String = characters.into_iter().collect();
+        prop_assert!(Invitation::from_link(&changed).is_err());
+    }
+
+    #[test]
+    fn text_that_parses_as_an_invitation_is_its_own_link(text in r"(twiza:join:)?[A-Za-z0-9_-]{0,200}|\PC{0,60}") {
+        if let Ok(invitation) = Invitation::from_link(&text) {
+            let link = invitation.to_link().expect("a link");
+            prop_assert_eq!(link.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn payloads_come_back_from_frames_of_the_least_size(body in vec(any::<u8>(), 0..20_000), least in 0..6_usize) {
+        let least = FrameSize::ALL[least];
+        let frames = seal_payload(&frame_key(), ContentKind::Message, &body, None, least, &seeded(7)).expect("sealing");
+        prop_assert_eq!(frames.len(), 1);
+        let size = FrameSize::of_length(frames[0].as_bytes().len()).expect("a frame size");
+        let needed = FrameSize::ALL.into_iter().find(|size| capacity(*size) >= body.len()).expect("fits");
+        prop_assert_eq!(size, needed.max(least));
+        let content = frame_key().open(frames[0].as_bytes()).expect("one's own frame");
+        prop_assert_eq!(content.body, body);
+    }
+
+    #[test]
+    fn a_frame_with_any_octet_changed_does_not_open(place in any::<Index>(), change in 1..=255_u8) {
+        let frames = seal_payload(&frame_key(), ContentKind::Message, b"x", None, FrameSize::Kib1, &seeded(7));
+        let mut octets = frames.expect("sealing").remove(0).into_bytes();
+        let place = place.index(octets.len());
+        octets[place] ^= change;
+        prop_assert!(matches!(frame_key().open(&octets), Err(CryptoError::Unverified(_))));
+    }
+}
+
+/// The octets of a link, between prefix and end.
+fn link_octets(link: &str) -> Vec<u8> {
+    let text = link.strip_prefix(LINK_PREFIX).expect("a link");
+    data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).expect("base64url")
+}
+
+#[test]
+fn any_changed_octet_spoils_an_invitation() {
+    let made = Invitation::new(relay().address, [1; 32], ExpiryDay(9), &seeded(8)).expect("an invitation");
+    let octets = link_octets(&made.to_link().expect("a link"));
+    for place in 0..octets.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut damaged = octets.clone();
+            damaged[place] ^= change;
+            let link = format!("{LINK_PREFIX}{}", data_encoding::BASE64URL_NOPAD.encode(&damaged));
+            assert!(Invitation::from_link(&link).is_err(), "octet {place} changed by {change:#x}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn parts_of_two_payloads_in_any_order_give_both(
+        lengths in (1..3_usize, 2..4_usize),
+        order in any::<u64>(),
+        contradiction in 0..3_u8,
+    ) {
+        let full = capacity(FrameSize::MAX);
+        let first: Vec<u8> = (0..lengths.0 * full + 5).map(|at| at as u8).collect();
+        let second = vec![9; lengths.1 * full];
+        let (a, b) = (parts(&first, ContentKind::Commit, 1), parts(&second, ContentKind::Message, 2));
+        let mut mixed: Vec<_> = a.iter().chain(&b).cloned().collect();
+        let keyed = |part: &Content| {
+            use sha2::{Digest, Sha256};
+            Sha256::new().chain_update(order.to_be_bytes()).chain_update(part.id).chain_update([part.index as u8]).finalize()
+        };
+        mixed.sort_by_key(keyed);
+        let mut assembly = Assembly::default();
+        let mut whole = Vec::new();
+        for part in mixed {
+            // After each part of the first payload, one that contradicts it: the part stays, the other is dropped.
+            let mut liar = (part.id == a[0].id).then(|| part.clone());
+            whole.extend(assembly.push(part));
+            if let Some(liar) = liar.as_mut().filter(|_| !whole.iter().any(|payload| payload.kind == ContentKind::Commit)) {
+                match contradiction {
+                    0 => liar.body = b"another body in the same place".to_vec(),
+                    1 => liar.count = PARTS_MAX,
+                    _ => liar.kind = ContentKind::Message,
+                }
+                prop_assert_eq!(assembly.push(liar.clone()), None);
+            }
+        }
+        whole.sort_by_key(|payload| payload.kind.code());
+        prop_assert_eq!(whole.len(), 2);
+        prop_assert!(whole[0].body == second && whole[0].author.is_none());
+        prop_assert!(whole[1].body == first && whole[1].author.is_some());
+    }
+}

@@ -1,0 +1,94 @@
+//! `twiza-relay init`: make a new relay.
+
+use super::{Data, print, say};
+use crate::folder::{Folder, FolderError};
+use crate::run;
+use crate::settings::{EXAMPLE, Settings};
+use std::net::SocketAddr;
+use twiza_protocol::{RelayAddress, RelaySigningKey};
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    data: Data,
+    /// Where to listen
+    #[arg(long, env = "TWIZA_RELAY_LISTEN", default_value = "0.0.0.0:7443")]
+    listen: SocketAddr,
+    /// The host name or address that people reach the relay at
+    #[arg(long, env = "TWIZA_RELAY_PUBLIC_HOST", value_name = "HOST")]
+    public_host: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { data, listen, public_host, json } = arguments;
+    if let Some(host) = &public_host {
+        // Checked before anything is written: the address is made from it.
+        let key = RelaySigningKey::from_seed(&[0; 32]);
+        let trial = Settings { public_host: Some(host.clone()), ..Settings::default() };
+        run::address(&trial, trial.listen, &key)?;
+    }
+    let settings = Settings { listen, public_host, ..Settings::in_folder(&data.folder) };
+    let address = create(&settings)?;
+    if json {
+        print(&serde_json::json!({ "version": 1, "address": address, "data": data.folder }).to_string())?;
+    } else {
+        print(&address.to_string())?;
+    }
+    let folder = data.folder.display();
+    say(&format!("A new relay is in {folder}. Above is its address: give it to the people who will use it."));
+    say(&format!("Keep a copy of {folder}/relay.key in a safe place: without it, the address is lost."));
+    say(&format!("Start it with: twiza-relay serve --data {folder}"));
+    Ok(())
+}
+
+/// Makes a relay in `settings.data`, with a settings file that has `listen` and `public_host` of `settings`. With
+/// port 0 to listen at, the address is not known yet, and the one that is given has the default port.
+///
+/// # Errors
+/// [`FolderError`]; an existing relay is never touched.
+pub fn create(settings: &Settings) -> Result<RelayAddress, FolderError> {
+    let folder = Folder::at(&settings.data);
+    let mut bound = settings.listen;
+    if bound.port() == 0 {
+        bound.set_port(twiza_protocol::relay_address::DEFAULT_PORT);
+    }
+    let key = folder.create(hosts(settings), &settings_file(settings))?;
+    run::address(settings, bound, &key).map_err(|error| FolderError::Certificate(error.to_string()))
+}
+
+fn hosts(settings: &Settings) -> Vec<String> {
+    let public = settings.public_host.iter().map(|host| host.trim_matches(['[', ']']).to_owned());
+    let listen = Some(settings.listen.ip()).filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
+    let mut hosts: Vec<_> = public.chain(listen).chain(["localhost".to_owned()]).collect();
+    hosts.dedup();
+    hosts
+}
+
+/// The commented example, with what was asked for.
+fn settings_file(settings: &Settings) -> String {
+    let listen = format!("listen = \"{}\"", settings.listen);
+    let mut file = EXAMPLE.replace("listen = \"0.0.0.0:7443\"", &listen);
+    if let Some(host) = &settings.public_host {
+        file = file.replace("# public_host = \"relay.example.org\"", &format!("public_host = \"{host}\""));
+    }
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_file_has_what_was_asked_for() {
+        let asked = Settings {
+            listen: "127.0.0.1:1".parse().unwrap(),
+            public_host: Some("relay.example.net".to_owned()),
+            ..Settings::default()
+        };
+        assert_eq!(toml::from_str::<Settings>(&settings_file(&asked)).unwrap(), asked);
+    }
+}

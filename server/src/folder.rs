@@ -1,0 +1,149 @@
+//! The data folder: what a relay keeps, and where.
+//!
+//! ```text
+//! relay.toml      settings
+//! relay.key       the relay's Ed25519 seed, as base64url: keep a copy in a safe place
+//! relay.crt       the self-signed certificate, public
+//! relay.sqlite3   mailboxes and frames
+//! ```
+
+use crate::{certificate, private_file};
+use data_encoding::BASE64URL_NOPAD;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use twiza_protocol::RelaySigningKey;
+use zeroize::Zeroizing;
+
+/// A relay's data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder(PathBuf);
+
+/// A data folder that cannot be used. The operator's fault, and the text says what to do.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// There is a relay already.
+    #[error(
+        "{folder} already has a relay: start it with `serve`, or choose another folder. To begin anew, move the folder \
+         away first: with its key, the relay's address would be lost", folder = .0.display()
+    )]
+    Occupied(PathBuf),
+    /// There is no relay yet.
+    #[error("{folder} has no relay yet: make one with `twiza-relay init --data {folder}`", folder = .0.display())]
+    Empty(PathBuf),
+    /// Others can read the key.
+    #[error("other users can read {file}: close it with `chmod 600 {file}`", file = .0.display())]
+    Exposed(PathBuf),
+    /// The key file does not hold a key.
+    #[error("{file} does not hold a relay key: restore it from your copy", file = .0.display())]
+    DamagedKey(PathBuf),
+    /// The operating system refused.
+    #[error("cannot use {path} ({source}): does it exist, and may this user read and write it?", path = .path.display())]
+    Io {
+        /// What was tried.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// No certificate could be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(String),
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+impl Folder {
+    /// The folder at this path. Nothing is read yet.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Makes a new relay: key, certificate for these hosts, and settings file.
+    ///
+    /// # Errors
+    /// [`FolderError`]; an existing relay is never touched.
+    pub fn create(&self, hosts: Vec<String>, settings: &str) -> Result<RelaySigningKey, FolderError> {
+        if [self.key(), self.settings(), self.database()].iter().any(|path| path.exists()) {
+            return Err(FolderError::Occupied(self.0.clone()));
+        }
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(seed.as_mut_slice()).map_err(FolderError::Randomness)?;
+        let key = RelaySigningKey::from_seed(&seed);
+        let certificate =
+            certificate::self_sign(&key, hosts).map_err(|error| FolderError::Certificate(error.to_string()))?;
+        let seed_text = Zeroizing::new(format!("{}\n", BASE64URL_NOPAD.encode(seed.as_slice())));
+
+        private_file::create_folder(&self.0).map_err(|source| self.io(self.0.clone(), source))?;
+        self.write(self.settings(), settings.as_bytes())?;
+        self.write(self.certificate(), certificate.as_bytes())?;
+        self.write(self.key(), seed_text.as_bytes())?;
+        Ok(key)
+    }
+
+    /// Reads the relay's key.
+    ///
+    /// # Errors
+    /// [`FolderError`] where there is none, or others can read it.
+    pub fn read_key(&self) -> Result<RelaySigningKey, FolderError> {
+        let path = self.key();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FolderError::Empty(self.0.clone())),
+            Err(source) => return Err(self.io(path, source)),
+        };
+        if private_file::is_exposed(&path).map_err(|source| self.io(path.clone(), source))? {
+            return Err(FolderError::Exposed(path));
+        }
+        let seed = BASE64URL_NOPAD.decode(text.trim().as_bytes()).ok().map(Zeroizing::new);
+        let seed = seed.and_then(|seed| <[u8; 32]>::try_from(seed.as_slice()).ok()).map(Zeroizing::new);
+        seed.map(|seed| RelaySigningKey::from_seed(&seed)).ok_or(FolderError::DamagedKey(path))
+    }
+
+    /// Makes sure that the database file is there, readable by its owner only.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn prepare_database(&self) -> Result<PathBuf, FolderError> {
+        let path = self.database();
+        private_file::create_if_missing(&path).map_err(|source| self.io(path.clone(), source))?;
+        Ok(path)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The settings file.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("relay.toml")
+    }
+
+    /// The self-signed certificate.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.0.join("relay.crt")
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.0.join("relay.sqlite3")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.0.join("relay.key")
+    }
+
+    fn write(&self, path: PathBuf, content: &[u8]) -> Result<(), FolderError> {
+        private_file::create(&path, content).map_err(|source| self.io(path, source))
+    }
+
+    fn io(&self, path: PathBuf, source: io::Error) -> FolderError {
+        FolderError::Io { path, source }
+    }
+}

@@ -1,0 +1,60 @@
+//! `POST /v1/mailboxes/{address}/frames`: append a frame.
+
+use super::body::{Mailbox, OCTETS_MEDIA_TYPE, Octets, Parameters, expect_media_type};
+use super::problem::ApiResult;
+use super::proof;
+use crate::relay::Relay;
+use axum::Json;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use std::sync::Arc;
+use tracing::instrument;
+use twiza_protocol::{FrameDigest, Receipt, Verb};
+use utoipa::IntoParams;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AppendParameters {
+    /// Whether the frame closes the mailbox.
+    #[serde(default)]
+    closing: bool,
+}
+
+/// Append a frame. Idempotent: a frame is identified by its SHA-256, and a repeat is answered with its first place.
+/// Answered only once the frame is durable.
+#[utoipa::path(
+    post,
+    path = "/v1/mailboxes/{address}/frames",
+    tag = "mailbox",
+    params(super::openapi::AddressParameter, AppendParameters, super::openapi::ProofParameter),
+    request_body(
+        content = [u8],
+        content_type = "application/octet-stream",
+        description = "The frame: 1, 4, 16, 64, 256 or 1024 KiB."
+    ),
+    responses(
+        (status = 201, description = "The frame is stored.", body = Receipt),
+        (status = 200, description = "It was there; this is its first place.", body = Receipt),
+        super::openapi::Problems,
+    )
+)]
+#[instrument(level = "debug", skip_all)]
+pub(super) async fn append(
+    State(relay): State<Arc<Relay>>,
+    Mailbox(address): Mailbox,
+    Parameters(AppendParameters { closing }): Parameters<AppendParameters>,
+    request: Request,
+) -> ApiResult<(StatusCode, Json<Receipt>)> {
+    let headers = request.headers().clone();
+    expect_media_type(&headers, OCTETS_MEDIA_TYPE)?;
+    // Without a proof, the body is not even read.
+    proof::header(&headers)?;
+    let Octets(body) = Octets::from_request(request, &()).await?;
+    let digest = FrameDigest::of(&body);
+    proof::check(&relay, &headers, &address, Verb::Append { closing }, digest)?;
+    let (is_new, receipt) = relay.append(address, body, digest, closing).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(receipt)))
+}

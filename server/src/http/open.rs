@@ -1,0 +1,42 @@
+//! `PUT /v1/mailboxes/{address}`: open a mailbox, or move its expiry forward.
+
+use super::body::{JSON_MEDIA_TYPE, Mailbox, Octets, expect_media_type, json};
+use super::problem::ApiResult;
+use super::proof;
+use crate::relay::Relay;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+use tracing::instrument;
+use twiza_protocol::{FrameDigest, OpenRequest, Opened, Verb};
+
+/// Open a mailbox, or move its expiry forward. Idempotent.
+#[utoipa::path(
+    put,
+    path = "/v1/mailboxes/{address}",
+    tag = "mailbox",
+    params(super::openapi::AddressParameter, super::openapi::ProofParameter),
+    request_body(content = Option<OpenRequest>, description = "May be empty where the relay asks for no grant."),
+    responses(
+        (status = 201, description = "The mailbox is new.", body = Opened),
+        (status = 200, description = "It was there; its expiry moved forward.", body = Opened),
+        super::openapi::Problems,
+    )
+)]
+#[instrument(level = "debug", skip_all)]
+pub(super) async fn open(
+    State(relay): State<Arc<Relay>>,
+    Mailbox(address): Mailbox,
+    headers: HeaderMap,
+    Octets(body): Octets,
+) -> ApiResult<(StatusCode, Json<Opened>)> {
+    if !body.is_empty() {
+        expect_media_type(&headers, JSON_MEDIA_TYPE)?;
+    }
+    proof::check(&relay, &headers, &address, Verb::Open, FrameDigest::of(&body))?;
+    let request: OpenRequest = if body.is_empty() { OpenRequest::default() } else { json(&body)? };
+    let (is_new, opened) = relay.open(address, request.grant.as_deref()).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(opened)))
+}

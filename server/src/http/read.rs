@@ -1,0 +1,63 @@
+//! `GET /v1/mailboxes/{address}/frames`: a page of frames.
+
+use super::body::{Mailbox, Parameters};
+use super::problem::ApiResult;
+use super::proof;
+use crate::relay::Relay;
+use crate::watch::push_frame;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tracing::instrument;
+use twiza_protocol::stream::RECORDS_MEDIA_TYPE;
+use twiza_protocol::{FrameDigest, Record, Sequence, Verb};
+use utoipa::IntoParams;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReadParameters {
+    /// The last place that the reader has; 0 for none.
+    #[serde(default)]
+    after: Sequence,
+}
+
+/// Read frames, in order. The last record is `head` where nothing newer is there, and `more` where the page is full.
+#[utoipa::path(
+    get,
+    path = "/v1/mailboxes/{address}/frames",
+    tag = "mailbox",
+    params(super::openapi::AddressParameter, ReadParameters, super::openapi::ProofParameter),
+    responses(
+        (status = 200, description = "Records.", body = [u8], content_type = "application/vnd.twiza.records"),
+        super::openapi::Problems,
+    )
+)]
+#[instrument(level = "debug", skip_all)]
+pub(super) async fn read(
+    State(relay): State<Arc<Relay>>,
+    Mailbox(address): Mailbox,
+    Parameters(ReadParameters { after }): Parameters<ReadParameters>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
+    let page = relay.page(address, after, relay.limits().page_bytes_max).await?;
+    let mut records = VecDeque::with_capacity(page.frames.len() + 1);
+    for frame in &page.frames {
+        push_frame(&mut records, 0, frame);
+    }
+    let last = match page.head {
+        Some(head) => Record::Head { slot: 0, receipt: relay.receipt(&address, head) },
+        None => Record::More { slot: 0 },
+    };
+    records.push_back(last.encode().into());
+    let body = Body::from_stream(stream::iter(records.into_iter().map(Ok::<_, Infallible>)));
+    Ok(([(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
+}

@@ -1,0 +1,37 @@
+//! Files and folders that only their owner can read, from their first moment on, whatever the umask is.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{Result, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Makes a folder, with its parents, unless it is there. A new one is 0700.
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // The umask can have taken bits away, even the owner's.
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+}
+
+/// Writes a file that must not be there yet.
+pub(crate) fn create(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Makes an empty file unless it is there.
+pub(crate) fn create_if_missing(path: &Path) -> Result<()> {
+    match create(path, b"") {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether others than the owner may read or write it.
+pub(crate) fn is_exposed(path: &Path) -> Result<bool> {
+    Ok(File::open(path)?.metadata()?.permissions().mode() & 0o077 != 0)
+}

@@ -1,0 +1,187 @@
+//! The relay itself: what each operation does, without HTTP.
+//!
+//! Checks come in one order everywhere: form, proof, admission, mailbox. So who does not hold a mailbox's key learns
+//! nothing about it, not even whether it is there.
+
+use crate::admission::Admission;
+use crate::clock::Clock;
+use crate::hub::Hub;
+use crate::store::{Append, Head, Page, Refused, Store, StoreError};
+use crate::writer::{WriteError, Writer};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use twiza_protocol::{
+    CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, Opened, PROTOCOL_VERSION, ProblemCode, Proof,
+    ProofError, Receipt, RelayKey, RelaySigningKey, Sequence, Verb,
+};
+
+/// Why an operation was not done.
+#[derive(Debug, Error)]
+pub enum RelayError {
+    /// The proof does not hold. The requester's fault.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// No valid grant. The requester's fault.
+    #[error("no valid grant")]
+    GrantRequired,
+    /// Never opened, expired, or somebody else's. The requester's fault.
+    #[error("no such mailbox")]
+    MailboxUnknown,
+    /// Not padded. The requester's fault.
+    #[error("the frame is not padded")]
+    FrameSize,
+    /// Too many mailboxes in a watch. The requester's fault.
+    #[error("too many mailboxes in one watch")]
+    WatchTooLarge,
+    /// The write was refused or failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The store failed. The environment's fault, or ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl RelayError {
+    /// The one place where causes become codes. A cause with a code of its own tells the requester nothing that is
+    /// not about its own request.
+    #[must_use]
+    pub const fn code(&self) -> ProblemCode {
+        match self {
+            Self::Proof(ProofError::Malformed | ProofError::Invalid) => ProblemCode::ProofInvalid,
+            Self::Proof(ProofError::ClockSkewed) => ProblemCode::ClockSkewed,
+            Self::GrantRequired => ProblemCode::GrantRequired,
+            Self::MailboxUnknown | Self::Write(WriteError::Refused(Refused::MailboxUnknown)) => {
+                ProblemCode::MailboxUnknown
+            }
+            Self::FrameSize => ProblemCode::FrameSizeRefused,
+            Self::WatchTooLarge => ProblemCode::WatchTooLarge,
+            Self::Write(WriteError::Refused(Refused::MailboxClosed)) => ProblemCode::MailboxClosed,
+            Self::Write(WriteError::Refused(Refused::FrameConflict)) => ProblemCode::FrameConflict,
+            Self::Write(WriteError::Refused(Refused::MailboxFull)) => ProblemCode::MailboxFull,
+            Self::Write(WriteError::Refused(Refused::RelayFull)) | Self::Store(StoreError::Full) => {
+                ProblemCode::RelayFull
+            }
+            Self::Write(WriteError::Busy) => ProblemCode::RelayBusy,
+            Self::Write(WriteError::Failed) | Self::Store(_) => ProblemCode::Internal,
+        }
+    }
+}
+
+/// One relay.
+pub struct Relay {
+    pub(crate) key: RelaySigningKey,
+    pub(crate) public_key: RelayKey,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) writer: Writer,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) admission: Admission,
+    pub(crate) limits: Limits,
+    pub(crate) retention_days: u32,
+    pub(crate) heartbeat: Duration,
+    /// Cancelled when the relay stops: watches end.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("public_key", &self.public_key).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    /// What the relay tells of itself.
+    #[must_use]
+    pub fn describe(&self) -> Describe {
+        Describe {
+            protocol_min: PROTOCOL_VERSION,
+            protocol_max: PROTOCOL_VERSION,
+            relay_key: self.public_key,
+            relay_time: self.now(),
+            admission: self.admission.mode(),
+            retention_days: self.retention_days,
+            limits: self.limits.clone(),
+        }
+    }
+
+    /// Checks that a request was signed by the mailbox's key.
+    ///
+    /// # Errors
+    /// [`RelayError::Proof`].
+    pub fn verify(
+        &self,
+        address: &MailboxAddress,
+        verb: Verb,
+        proof: &Proof,
+        body: FrameDigest,
+    ) -> Result<(), RelayError> {
+        Ok(proof.verify(address, &self.public_key, verb, body, self.now())?)
+    }
+
+    /// Opens a mailbox, or moves its expiry forward. Tells whether it is new.
+    ///
+    /// # Errors
+    /// [`RelayError::GrantRequired`], or [`RelayError::Write`].
+    pub async fn open(&self, address: MailboxAddress, grant: Option<&str>) -> Result<(bool, Opened), RelayError> {
+        if !self.admission.admits(grant) {
+            return Err(RelayError::GrantRequired);
+        }
+        let opening = self.writer.open(address).await?;
+        let head = self.receipt(&address, opening.head);
+        Ok((opening.is_new, Opened { head, expires: opening.expires }))
+    }
+
+    /// Appends a frame. Tells whether it is new.
+    ///
+    /// # Errors
+    /// [`RelayError::FrameSize`], or [`RelayError::Write`].
+    pub async fn append(
+        &self,
+        address: MailboxAddress,
+        octets: Bytes,
+        digest: FrameDigest,
+        closing: bool,
+    ) -> Result<(bool, Receipt), RelayError> {
+        FrameSize::of_length(octets.len()).map_err(|_| RelayError::FrameSize)?;
+        let appended = self.writer.append(Append { address, octets, digest, closing }).await?;
+        Ok((appended.is_new, self.receipt(&address, appended.head)))
+    }
+
+    /// The frames after a place, as many as `bytes_max` allows.
+    ///
+    /// # Errors
+    /// [`RelayError::MailboxUnknown`], or [`RelayError::Store`].
+    pub async fn page(&self, address: MailboxAddress, after: Sequence, bytes_max: u64) -> Result<Page, RelayError> {
+        let page = self.store.page(address, after, bytes_max, self.now().day()).await?;
+        page.ok_or(RelayError::MailboxUnknown)
+    }
+
+    /// Whether the store can be read.
+    ///
+    /// # Errors
+    /// [`RelayError::Store`].
+    pub async fn check(&self) -> Result<(), RelayError> {
+        Ok(self.store.check().await?)
+    }
+
+    /// The relay's signed word on where a mailbox stands.
+    #[must_use]
+    pub fn receipt(&self, address: &MailboxAddress, head: Head) -> Receipt {
+        Receipt::sign(&self.key, address, head.sequence, head.closed, head.chain)
+    }
+
+    /// The relay's time.
+    #[must_use]
+    pub fn now(&self) -> CoarseTime {
+        self.clock.now()
+    }
+
+    /// The relay's limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}

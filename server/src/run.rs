@@ -1,0 +1,239 @@
+//! Starting and stopping a relay, in the program and in tests alike.
+//!
+//! ```text
+//! stop: accept no more ─▶ end watches, finish requests ─▶ drain the writer ─▶ fold the log ─▶ return
+//! ```
+
+use crate::certificate;
+use crate::clock::Clock;
+use crate::folder::FolderError;
+use crate::http;
+use crate::hub::Hub;
+use crate::relay::Relay;
+use crate::settings::{Settings, SettingsError, TransportMode};
+use crate::store::{SqliteStore, Store, StoreError};
+use crate::sweep;
+use crate::writer::{Writer, WriterSettings, WriterStatistics};
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
+use rustls::ServerConfig;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use twiza_protocol::{RelayAddress, RelayAddressError, RelaySigningKey, Transport};
+
+/// A connection has so long for its first request, and for each request's headers; an idle one is closed after it.
+const HEADERS_TIME_MAX: Duration = Duration::from_secs(60);
+const PING_INTERVAL: Duration = Duration::from_secs(45);
+const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+const HEADER_BYTES_MAX: u32 = 16 << 10;
+
+/// A relay that does not start, or does not go on. Mostly the operator's to mend; the texts say how.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(String),
+    /// The database cannot be opened.
+    #[error("the database relay.sqlite3 cannot be used: {}", chain(.0))]
+    Store(#[from] StoreError),
+    /// The public host or port cannot be told in an address.
+    #[error("public_host or public_port cannot be part of an address: {0}")]
+    Address(#[from] RelayAddressError),
+    /// The listener failed.
+    #[error("cannot serve at this port: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+fn chain(error: &StoreError) -> String {
+    use std::error::Error as _;
+    let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+    format!("{error}{source}")
+}
+
+/// A relay that serves.
+#[derive(Debug)]
+pub struct Running {
+    address: RelayAddress,
+    relay: Arc<Relay>,
+    served: JoinHandle<std::io::Result<()>>,
+    background: Vec<JoinHandle<()>>,
+    writer_stop: CancellationToken,
+    writing: JoinHandle<()>,
+}
+
+/// Serves until `shutdown` is cancelled.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn run(
+    settings: Settings,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
+    start(settings, listener, clock, shutdown).await?.stopped().await
+}
+
+/// Starts a relay on a bound listener. Its data folder must have been made ([`crate::cli::init::create`]).
+/// It serves when this returns, and stops once `shutdown` is cancelled: then wait for [`Running::stopped`].
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(
+    settings: Settings,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<Running, StartError> {
+    settings.check()?;
+    let folder = settings.folder();
+    let key = folder.read_key()?;
+    let tls = tls(&settings, &key)?;
+    let address = address(&settings, listener.local_addr()?, &key)?;
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.prepare_database()?).await?);
+
+    let hub = Arc::new(Hub::default());
+    let writer_stop = CancellationToken::new();
+    let writer_settings = writer_settings(&settings);
+    let (writer, writing) =
+        Writer::start(store.clone(), hub.clone(), clock.clone(), writer_settings, writer_stop.clone());
+    let interval = Duration::from_secs(settings.sweep_interval_seconds);
+    let sweeping = tokio::spawn(sweep::sweep(store.clone(), clock.clone(), interval, shutdown.clone()));
+
+    let relay = Arc::new(Relay {
+        public_key: key.public(),
+        key,
+        store,
+        writer,
+        hub,
+        clock,
+        admission: settings.admission(),
+        limits: settings.limits.clone(),
+        retention_days: settings.retention_days,
+        heartbeat: Duration::from_secs(settings.heartbeat_seconds),
+        stopping: shutdown.clone(),
+    });
+    let handle = Handle::new();
+    let served = serve(http::router(relay.clone()), listener, tls, handle.clone())?;
+    let grace = Duration::from_secs(settings.shutdown_seconds);
+    let stopping = tokio::spawn(async move {
+        shutdown.cancelled().await;
+        handle.graceful_shutdown(Some(grace));
+    });
+    tracing::info!(port = address.port(), "listening");
+    Ok(Running { address, relay, served, background: vec![sweeping, stopping], writer_stop, writing })
+}
+
+impl Running {
+    /// The address under which clients reach the relay.
+    #[must_use]
+    pub const fn address(&self) -> &RelayAddress {
+        &self.address
+    }
+
+    /// How well group commit works.
+    #[must_use]
+    pub fn writer_statistics(&self) -> WriterStatistics {
+        self.relay.writer.statistics()
+    }
+
+    /// Waits for the relay to have stopped: everything acknowledged is in the database's main file.
+    ///
+    /// # Errors
+    /// [`StartError::Listener`] where serving failed.
+    pub async fn stopped(self) -> Result<(), StartError> {
+        let served = self.served.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        // Where serving failed, nobody cancelled the shutdown token: do not wait for the others.
+        if served.is_err() {
+            self.background.iter().for_each(JoinHandle::abort);
+        }
+        for task in self.background {
+            drop(task.await);
+        }
+        self.writer_stop.cancel();
+        drop(self.writing.await);
+        self.relay.store.close().await;
+        tracing::info!("stopped");
+        Ok(served?)
+    }
+}
+
+fn writer_settings(settings: &Settings) -> WriterSettings {
+    WriterSettings {
+        batch_max: settings.batch_frames_max,
+        queue_length_max: settings.queue_length_max,
+        queue_bytes_max: settings.queue_bytes_max,
+        retention_days: settings.retention_days,
+        limits: settings.limits.clone(),
+    }
+}
+
+fn tls(settings: &Settings, key: &RelaySigningKey) -> Result<Option<Arc<ServerConfig>>, StartError> {
+    let configured = match (settings.transport, &settings.certificate_file, &settings.private_key_file) {
+        (TransportMode::Plain, ..) => return Ok(None),
+        (TransportMode::WebPki, Some(certificate), Some(private)) => certificate::web_pki(certificate, private),
+        _ => certificate::pinned(key, &settings.folder().certificate()),
+    };
+    configured.map(Some).map_err(|error| StartError::Tls(error.to_string()))
+}
+
+/// The address that people are told.
+pub(crate) fn address(
+    settings: &Settings,
+    bound: SocketAddr,
+    key: &RelaySigningKey,
+) -> Result<RelayAddress, RelayAddressError> {
+    let transport = match settings.transport {
+        TransportMode::Pinned => Transport::Pinned,
+        TransportMode::WebPki | TransportMode::Plain => Transport::WebPki,
+    };
+    let host = match (&settings.public_host, bound) {
+        (Some(host), _) => host.clone(),
+        (None, bound) if bound.ip().is_unspecified() => "localhost".to_owned(),
+        (None, SocketAddr::V4(v4)) => v4.ip().to_string(),
+        (None, SocketAddr::V6(v6)) => format!("[{}]", v6.ip()),
+    };
+    RelayAddress::new(transport, &host, settings.public_port.unwrap_or(bound.port()), key.public())
+}
+
+fn serve(
+    router: Router,
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
+    let service = router.into_make_service();
+    Ok(match tls {
+        Some(config) => {
+            let mut server = from_tcp_rustls(listener, RustlsConfig::from_config(config))?;
+            bound_connections(server.http_builder());
+            tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
+        }
+        None => {
+            let mut server = axum_server::from_tcp(listener)?;
+            bound_connections(server.http_builder());
+            tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
+        }
+    })
+}
+
+/// Bounds what a connection may cost, against peers that open many and say little.
+fn bound_connections<E>(builder: &mut hyper_util::server::conn::auto::Builder<E>) {
+    builder.http1().header_read_timeout(HEADERS_TIME_MAX);
+    builder
+        .http2()
+        .keep_alive_interval(PING_INTERVAL)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX);
+}

@@ -1,0 +1,202 @@
+//! Where mailboxes are kept: the one trait that every database implements, and the types that cross it.
+//!
+//! Conventions for an implementation, which `contract.rs` tests:
+//! - What returned `Ok` is durable: it survives the loss of power at that moment.
+//! - A mailbox whose expiry day lies before `today` does not exist, swept or not.
+//! - A batch is one transaction, and its items take effect in their order.
+//! - Full is no failure: nothing is half-written, repeats are still recognised, and the store goes on once there is
+//!   space again.
+//! - Nothing is stored but what the trait says: no time finer than the expiry day, and nothing about who asked.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, Limits, MailboxAddress, Sequence};
+
+#[cfg(test)]
+pub(crate) mod contract;
+mod placement;
+pub mod sqlite;
+
+pub use sqlite::SqliteStore;
+
+/// The days that matter to one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The present day.
+    pub today: ExpiryDay,
+    /// The day to which a written mailbox's expiry moves. It never moves back.
+    pub expires: ExpiryDay,
+}
+
+/// Where a mailbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The last frame's place; 0 before any.
+    pub sequence: Sequence,
+    /// The running hash there.
+    pub chain: Chain,
+    /// Whether the last frame closed the mailbox.
+    pub closed: bool,
+}
+
+impl Head {
+    /// The head of a mailbox without frames.
+    #[must_use]
+    pub fn start(address: &MailboxAddress) -> Self {
+        Self { sequence: Sequence::START, chain: Chain::start(address), closed: false }
+    }
+}
+
+/// What opening a mailbox gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// Whether it was not there before.
+    pub is_new: bool,
+    /// Where it stands.
+    pub head: Head,
+    /// The day after which it may be deleted.
+    pub expires: ExpiryDay,
+}
+
+/// A frame to append.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The mailbox.
+    pub address: MailboxAddress,
+    /// The frame's octets; the caller checked their length.
+    pub octets: Bytes,
+    /// The digest of those octets.
+    pub digest: FrameDigest,
+    /// Whether the frame closes the mailbox.
+    pub closing: bool,
+}
+
+/// A frame's place, new or from a first append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Whether this append made it.
+    pub is_new: bool,
+    /// The mailbox as that frame left it.
+    pub head: Head,
+}
+
+/// Why one append of a batch was refused. The requester's fault, but for `RelayFull`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// Never opened, or expired.
+    #[error("no such mailbox")]
+    MailboxUnknown,
+    /// Closed by another frame.
+    #[error("the mailbox is closed")]
+    MailboxClosed,
+    /// There already, with another closing flag.
+    #[error("the frame is there with another closing flag")]
+    FrameConflict,
+    /// The mailbox's quota is used up.
+    #[error("the mailbox is full")]
+    MailboxFull,
+    /// The relay's quota or its disk is used up.
+    #[error("the relay is full")]
+    RelayFull,
+}
+
+/// A stored frame.
+#[derive(Debug, Clone)]
+pub struct StoredFrame {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Whether it closed the mailbox.
+    pub closing: bool,
+    /// Its octets.
+    pub octets: Bytes,
+}
+
+/// Consecutive frames of one mailbox, as they were at one moment.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The frames, in order.
+    pub frames: Vec<StoredFrame>,
+    /// The mailbox's head, where the page reaches it; `None` where there is more to read.
+    pub head: Option<Head>,
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Mailboxes, expired ones that are not swept yet included.
+    pub mailboxes: u64,
+    /// Octets of frames.
+    pub frame_bytes: u64,
+}
+
+/// A store that failed. The environment's fault (a full or broken disk, wrong permissions), or ours.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The disk, or the space that the database may take, is full. Retryable once there is space.
+    #[error("the disk is full: free some space in the data folder's file system")]
+    Full,
+    /// The database refused or failed.
+    #[error("the database failed")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row that this program cannot have written.
+    #[error("damaged row: {0}")]
+    Damaged(&'static str),
+    /// The operating system gave no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// A result of the store.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// A store of mailboxes.
+///
+/// One writer is enough: the relay calls the writing operations (`open_batch`, `append_batch`, `sweep`) from one task
+/// at a time. Reading operations may come at any time, from anywhere, and never wait for a write.
+pub trait Store: Send + Sync + 'static {
+    /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per address, in order.
+    /// An expired mailbox that is opened again is empty.
+    fn open_batch<'a>(
+        &'a self,
+        addresses: &'a [MailboxAddress],
+        days: Days,
+    ) -> BoxFuture<'a, StoreResult<Vec<Opening>>>;
+
+    /// Appends frames in one durable transaction. One result per append, in order.
+    ///
+    /// A frame that is there already is answered with its first place, whatever happened since; one that closes a
+    /// mailbox leaves it to no other; the quotas of `limits` hold, with the reserve for a closing frame.
+    fn append_batch<'a>(
+        &'a self,
+        appends: &'a [Append],
+        days: Days,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, StoreResult<Vec<Result<Appended, Refused>>>>;
+
+    /// Where a mailbox stands; `None` where there is none.
+    fn head(&self, address: MailboxAddress, today: ExpiryDay) -> BoxFuture<'_, StoreResult<Option<Head>>>;
+
+    /// The frames after a place, as many as `bytes_max` allows but at least one where there is one; `None` where
+    /// there is no mailbox. Frames and head are of one moment.
+    fn page(
+        &self,
+        address: MailboxAddress,
+        after: Sequence,
+        bytes_max: u64,
+        today: ExpiryDay,
+    ) -> BoxFuture<'_, StoreResult<Option<Page>>>;
+
+    /// Deletes what has expired, so that its octets are gone from the disk when this returns. Gives the number of
+    /// mailboxes that were deleted.
+    fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>>;
+
+    /// How much there is.
+    fn totals(&self) -> BoxFuture<'_, StoreResult<Totals>>;
+
+    /// Answers where the store can be read.
+    fn check(&self) -> BoxFuture<'_, StoreResult<()>>;
+
+    /// Finishes: nothing is called afterwards, and all is in the database's main file.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,97 @@
+//! SQLite's part: the contract, and what is peculiar to a file.
+
+use super::*;
+use crate::store::contract::{self, DAYS, address, append};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+async fn fresh(folder: &TempDir, name: &str) -> SqliteStore {
+    let file = folder.path().join(name);
+    crate::private_file::create_if_missing(&file).unwrap();
+    SqliteStore::open(&file).await.unwrap()
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::cell::Cell::new(0);
+    contract::check(async || {
+        made.set(made.get() + 1);
+        Arc::new(fresh(&folder, &made.get().to_string()).await) as Arc<dyn Store>
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_settings_that_durability_and_deletion_rest_on_are_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    let mut writer = store.writer.lock().await;
+    let connection = store.connection(&mut writer).await.unwrap();
+    for (pragma, expected) in [("synchronous", 2), ("secure_delete", 1), ("page_size", 4096), ("temp_store", 2)] {
+        let query = sqlx::AssertSqlSafe(format!("pragma {pragma}"));
+        let found: i64 = sqlx::query_scalar(query).fetch_one(&mut *connection).await.unwrap();
+        assert_eq!(found, expected, "{pragma}");
+    }
+    let mode: String = sqlx::query_scalar("pragma journal_mode").fetch_one(connection).await.unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    let limits = Limits::default();
+    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    let first = append(1, 1, 4096, false);
+    let placed = store.append_batch(std::slice::from_ref(&first), DAYS, &limits).await.unwrap()[0].unwrap();
+
+    store.limit_pages(Some(20)).await.unwrap();
+    let batch = [append(1, 2, 1 << 20, false), first.clone(), append(1, 3, 1024, false)];
+    let results = store.append_batch(&batch, DAYS, &limits).await.unwrap();
+    assert_eq!(results[0], Err(Refused::RelayFull));
+    assert_eq!(results[1].unwrap().head, placed.head, "a repeat is recognised all the same");
+    assert_eq!(results[2].unwrap().head.sequence, Sequence(2), "nothing half-written, and what fits is taken");
+
+    store.limit_pages(None).await.unwrap();
+    let again = store.append_batch(&batch[..1], DAYS, &limits).await.unwrap()[0].unwrap();
+    assert_eq!(again.head.sequence, Sequence(3));
+    assert_eq!(store.totals().await.unwrap().frame_bytes, (1 << 20) + 4096 + 1024);
+}
+
+#[tokio::test]
+async fn swept_octets_leave_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    let marker = b"a text that must not stay on this disk";
+    let mut octets = marker.repeat(28);
+    octets.resize(1024, 0);
+    let digest = twiza_protocol::FrameDigest::of(&octets);
+    let frame = Append { address: address(1), octets: octets.into(), digest, closing: false };
+    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    store.append_batch(&[frame], DAYS, &Limits::default()).await.unwrap()[0].unwrap();
+    let is_there = || {
+        std::fs::read_dir(folder.path()).unwrap().any(|entry| {
+            let content = std::fs::read(entry.unwrap().path()).unwrap();
+            content.windows(marker.len()).any(|window| window == marker)
+        })
+    };
+    assert!(is_there());
+    store.sweep(ExpiryDay(DAYS.expires.0 + 1)).await.unwrap();
+    assert!(!is_there());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    let batch: Vec<_> = (0..20).map(|octet| append(1, octet, 1024, false)).collect();
+    store.append_batch(&batch, DAYS, &Limits::default()).await.unwrap();
+    let head = store.head(address(1), DAYS.today).await.unwrap();
+    // No close: as after a crash.
+    drop(store);
+    let store = fresh(&folder, "db").await;
+    assert_eq!(store.head(address(1), DAYS.today).await.unwrap(), head);
+    assert_eq!(store.writer.lock().await.relay_bytes, 20 * 1024);
+}

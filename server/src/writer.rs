@@ -1,0 +1,228 @@
+//! Group commit: appends that come while the disk syncs share the next sync. Acknowledged after it, never before.
+//!
+//! ```text
+//! requests ──▶ bounded queue ──▶ one task: drain, open_batch, append_batch ──▶ hub, then replies
+//!                  └─ full: busy
+//! ```
+
+use crate::clock::Clock;
+use crate::hub::Hub;
+use crate::store::{Append, Appended, Days, Opening, Refused, Store, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use twiza_protocol::{FrameSize, Limits, MailboxAddress};
+
+/// How much may wait, and how much shares a commit.
+#[derive(Debug, Clone)]
+pub struct WriterSettings {
+    /// Requests in one transaction.
+    pub batch_max: usize,
+    /// Requests that may wait.
+    pub queue_length_max: usize,
+    /// Octets of frames that may wait.
+    pub queue_bytes_max: u32,
+    /// Days that a written mailbox is kept.
+    pub retention_days: u32,
+    /// Quotas.
+    pub limits: Limits,
+}
+
+/// Why a write did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// The request cannot be granted.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Too much is waiting, or the relay is stopping. Retryable.
+    #[error("the writer is busy")]
+    Busy,
+    /// The store failed; the log has the cause.
+    #[error("the store failed")]
+    Failed,
+}
+
+/// How many frames shared how many commits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriterStatistics {
+    /// Transactions of appends.
+    pub batches: u64,
+    /// Appends in them.
+    pub appends: u64,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
+
+enum Job {
+    Open { address: MailboxAddress, reply: Reply<Opening> },
+    Append { append: Append, reply: Reply<Appended>, _room: OwnedSemaphorePermit },
+}
+
+/// The way to the one task that writes.
+#[derive(Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    batches: AtomicU64,
+    appends: AtomicU64,
+}
+
+impl Writer {
+    /// Starts the task. It ends, with an empty queue, once `stop` is cancelled.
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        hub: Arc<Hub>,
+        clock: Arc<dyn Clock>,
+        settings: WriterSettings,
+        stop: CancellationToken,
+    ) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(settings.queue_length_max);
+        let room = Arc::new(Semaphore::new(permits(settings.queue_bytes_max as usize) as usize));
+        let counters = Arc::new(Counters::default());
+        let task = Task { store, hub, clock, settings, counters: counters.clone() };
+        let handle = tokio::spawn(task.run(waiting, stop));
+        (Self { queue, room, counters }, handle)
+    }
+
+    /// Opens a mailbox; returns once that is durable.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn open(&self, address: MailboxAddress) -> Result<Opening, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Job::Open { address, reply }).map_err(|_| WriteError::Busy)?;
+        answer.await.unwrap_or(Err(WriteError::Busy))
+    }
+
+    /// Appends a frame; returns once that is durable.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn append(&self, append: Append) -> Result<Appended, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        let octets = permits(append.octets.len());
+        let room = self.room.clone().try_acquire_many_owned(octets).map_err(|_| WriteError::Busy)?;
+        self.queue.try_send(Job::Append { append, reply, _room: room }).map_err(|_| WriteError::Busy)?;
+        answer.await.unwrap_or(Err(WriteError::Busy))
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn statistics(&self) -> WriterStatistics {
+        let Counters { batches, appends } = &*self.counters;
+        WriterStatistics { batches: batches.load(Ordering::Relaxed), appends: appends.load(Ordering::Relaxed) }
+    }
+}
+
+/// Room is counted in units of the smallest frame.
+fn permits(octets: usize) -> u32 {
+    u32::try_from(octets.div_ceil(FrameSize::Kib1.bytes())).unwrap_or(u32::MAX)
+}
+
+struct Task {
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    clock: Arc<dyn Clock>,
+    settings: WriterSettings,
+    counters: Arc<Counters>,
+}
+
+impl Task {
+    async fn run(self, mut waiting: mpsc::Receiver<Job>, stop: CancellationToken) {
+        let mut jobs = Vec::with_capacity(self.settings.batch_max);
+        loop {
+            let received = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !waiting.is_closed() => {
+                    waiting.close();
+                    continue;
+                }
+                received = waiting.recv_many(&mut jobs, self.settings.batch_max) => received,
+            };
+            if received == 0 {
+                return;
+            }
+            self.write(&mut jobs).await;
+        }
+    }
+
+    async fn write(&self, jobs: &mut Vec<Job>) {
+        let (mut addresses, mut openers) = (Vec::new(), Vec::new());
+        let (mut appends, mut appenders) = (Vec::new(), Vec::new());
+        let mut rooms = Vec::new();
+        for job in jobs.drain(..) {
+            match job {
+                Job::Open { address, reply } => {
+                    addresses.push(address);
+                    openers.push(reply);
+                }
+                Job::Append { append, reply, _room: room } => {
+                    appends.push(append);
+                    appenders.push(reply);
+                    rooms.push(room);
+                }
+            }
+        }
+        let today = self.clock.now().day();
+        let days = Days { today, expires: today.plus_days(self.settings.retention_days) };
+        if !addresses.is_empty() {
+            self.open(&addresses, openers, days).await;
+        }
+        if !appends.is_empty() {
+            self.append(&appends, appenders, days).await;
+        }
+    }
+
+    async fn open(&self, addresses: &[MailboxAddress], replies: Vec<Reply<Opening>>, days: Days) {
+        match self.store.open_batch(addresses, days).await {
+            Ok(openings) => replies.into_iter().zip(openings).for_each(|(reply, opening)| answer(reply, Ok(opening))),
+            Err(error) => fail(replies, &error),
+        }
+    }
+
+    async fn append(&self, appends: &[Append], replies: Vec<Reply<Appended>>, days: Days) {
+        let results = match self.store.append_batch(appends, days, &self.settings.limits).await {
+            Ok(results) => results,
+            Err(error) => return fail(replies, &error),
+        };
+        self.counters.batches.fetch_add(1, Ordering::Relaxed);
+        self.counters.appends.fetch_add(appends.len() as u64, Ordering::Relaxed);
+        tracing::debug!(appends = appends.len(), "committed");
+        for ((append, reply), result) in appends.iter().zip(replies).zip(results) {
+            if let Ok(appended) = &result
+                && appended.is_new
+            {
+                self.hub.publish(append, appended.head);
+            }
+            answer(reply, result.map_err(WriteError::Refused));
+        }
+    }
+}
+
+/// A requester that went away needs no answer.
+fn answer<T>(reply: Reply<T>, result: Result<T, WriteError>) {
+    drop(reply.send(result));
+}
+
+fn fail<T>(replies: Vec<Reply<T>>, error: &StoreError) {
+    let verdict = match error {
+        StoreError::Full => WriteError::Refused(Refused::RelayFull),
+        _ => WriteError::Failed,
+    };
+    match verdict {
+        WriteError::Failed => tracing::error!(error = error as &dyn std::error::Error, "a write failed"),
+        _ => tracing::warn!("{error}"),
+    }
+    replies.into_iter().for_each(|reply| answer(reply, Err(verdict)));
+}
+
+#[cfg(test)]
+mod tests;

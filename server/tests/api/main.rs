@@ -1,0 +1,6 @@
+//! The whole API on a real TLS listener: every operation, every problem code.
+
+mod harness;
+mod problems;
+mod verbs;
+mod watching;
