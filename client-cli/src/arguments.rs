@@ -91,12 +91,13 @@ fn translate(command: Command, language: &Language, path: &str) -> Command {
         let own = format!("arg-{path}-{}", argument.get_id());
         let help = language.find(&own, &[]).or_else(|| language.find(&format!("arg-{}", argument.get_id()), &[]));
         let heading = if argument.is_positional() { "heading-arguments" } else { "heading-options" };
+        let takes_value = argument.get_action().takes_values();
         argument
             .help(help.unwrap_or(own))
             .help_heading(language.text(heading, &[]))
-            .hide_default_value(true)
+            .hide_default_value(takes_value)
             .hide_env(true)
-            .hide_possible_values(true)
+            .hide_possible_values(takes_value)
     });
     let names: Vec<String> = command.get_subcommands().map(|child| child.get_name().to_owned()).collect();
     for name in names {

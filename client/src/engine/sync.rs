@@ -69,7 +69,9 @@ impl Engine {
     /// Carries out intents in their order, up to the first that changes the epoch. Whether there is more to read.
     async fn push_waiting(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
         let mut acted = false;
-        for intent in outbox::open_intents(&mut *self.store.reader().await?, alliance.0).await? {
+        // A statement of its own: the connection must be free again while the intents are carried out.
+        let intents = outbox::open_intents(&mut *self.store.reader().await?, alliance.0).await?;
+        for intent in intents {
             match self.push(alliance, &intent).await? {
                 Pushed::Idle => {}
                 Pushed::Acted if !intent.want.is_commit() => acted = true,
