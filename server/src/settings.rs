@@ -163,8 +163,8 @@ impl Settings {
             std::io::ErrorKind::NotFound => SettingsError::Missing(folder.path().to_owned()),
             _ => SettingsError::Unreadable { path: path.clone(), source },
         })?;
-        let settings: Self = toml::from_str(&text)
-            .map_err(|error| SettingsError::Malformed { path, reason: error.to_string() })?;
+        let settings: Self =
+            toml::from_str(&text).map_err(|error| SettingsError::Malformed { path, reason: error.to_string() })?;
         Ok(Self { data: folder.path().to_owned(), ..settings })
     }
 
@@ -180,7 +180,10 @@ impl Settings {
             (self.heartbeat_seconds >= 1, "heartbeat_seconds has to be 1 or more"),
             ((1..=1024).contains(&self.batch_frames_max), "batch_frames_max has to be between 1 and 1024"),
             (self.queue_length_max >= 1, "queue_length_max has to be 1 or more"),
-            (self.queue_bytes_max >= 1 << 20, "queue_bytes_max has to be 1048576 or more: one frame of the largest size"),
+            (
+                self.queue_bytes_max >= 1 << 20,
+                "queue_bytes_max has to be 1048576 or more: one frame of the largest size",
+            ),
             (
                 (2..=Limits::FRAMES_PER_MAILBOX_CEILING).contains(&limits.frames_per_mailbox_max),
                 "limits.frames_per_mailbox_max has to be between 2 and 16777215",

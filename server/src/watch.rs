@@ -19,9 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::time::{Instant, MissedTickBehavior};
 use twiza_protocol::stream::frame_record_header;
-use twiza_protocol::{
-    FrameDigest, FrameSize, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest,
-};
+use twiza_protocol::{FrameDigest, FrameSize, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest};
 
 /// Octets of a page of backlog: small, because a watcher that does not read keeps it in memory.
 const BACKLOG_PAGE_BYTES: u64 = 256 << 10;

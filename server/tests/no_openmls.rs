@@ -25,9 +25,8 @@ fn the_relay_links_no_mls() {
     let (mut waiting, mut linked) = (vec![root], HashSet::new());
     while let Some(id) = waiting.pop() {
         if linked.insert(id) {
-            let normal = array(&nodes[id]["deps"]).filter(|dependency| {
-                array(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null())
-            });
+            let normal = array(&nodes[id]["deps"])
+                .filter(|dependency| array(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null()));
             waiting.extend(normal.map(|dependency| dependency["pkg"].as_str().unwrap()));
         }
     }

@@ -196,7 +196,8 @@ async fn a_sweep_deletes_what_expired_only(store: &dyn Store) {
 async fn a_large_batch_is_one_order(store: &dyn Store) {
     let names: Vec<_> = (1..=100).map(address).collect();
     store.open_batch(&names, DAYS).await.unwrap();
-    let batch: Vec<_> = (0..3_u8).flat_map(|octet| (1..=100).map(move |name| append(name, octet, 1024, false))).collect();
+    let batch: Vec<_> =
+        (0..3_u8).flat_map(|octet| (1..=100).map(move |name| append(name, octet, 1024, false))).collect();
     let results = store.append_batch(&batch, DAYS, &Limits::default()).await.unwrap();
     let places: Vec<_> = results.iter().map(|result| result.unwrap().head.sequence.0).collect();
     assert!(places.chunks(100).zip(1..).all(|(chunk, place)| chunk.iter().all(|found| *found == place)));

@@ -16,7 +16,9 @@ async fn a_proof_must_fit_and_tells_nothing_otherwise() {
     let verb = Verb::Append { closing: false };
     for mailbox in [&known, &unknown] {
         let url = format!("{}/frames", client.mailbox(mailbox));
-        let post = async |proof: Option<&twiza_protocol::Proof>| code(client.send(Method::POST, &url, proof, OCTETS, frame(1)).await).await;
+        let post = async |proof: Option<&twiza_protocol::Proof>| {
+            code(client.send(Method::POST, &url, proof, OCTETS, frame(1)).await).await
+        };
         assert_eq!(post(None).await, ProblemCode::ProofMissing);
         let mut elsewhere = client.clone();
         elsewhere.relay = RelayKey::from_bytes([9; 32]);

@@ -22,7 +22,9 @@ async fn a_mailbox_is_opened_filled_read_and_closed() {
     assert_eq!(receipt(client.append(&key, frame(1), false).await, 200).await, first, "a repeat has the first place");
 
     let records = records(client.read(&key, 0).await).await;
-    assert!(matches!(&records[0], Record::Frame { slot: 0, sequence: Sequence(1), closing: false, octets } if *octets == frame(1)));
+    assert!(
+        matches!(&records[0], Record::Frame { slot: 0, sequence: Sequence(1), closing: false, octets } if *octets == frame(1))
+    );
     assert!(matches!(&records[1], Record::Frame { sequence: Sequence(2), closing: true, .. }));
     assert_eq!(records[2..], [Record::Head { slot: 0, receipt: last }]);
     relay.stop().await;

@@ -13,8 +13,7 @@ mod rows;
 mod sweep;
 
 use super::{
-    Append, Appended, Days, Head, Opening, Page, Refused, Store, StoreError, StoreResult, Totals,
-    placement::Mailbox,
+    Append, Appended, Days, Head, Opening, Page, Refused, Store, StoreError, StoreResult, Totals, placement::Mailbox,
 };
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{
@@ -147,7 +146,8 @@ impl SqliteStore {
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         let mut writer = self.writer.lock().await;
         let relay_bytes = writer.relay_bytes;
-        let result = append::append_batch(self.connection(&mut writer).await?, appends, days, limits, relay_bytes).await;
+        let result =
+            append::append_batch(self.connection(&mut writer).await?, appends, days, limits, relay_bytes).await;
         match result {
             Ok(batch) => {
                 writer.relay_bytes = batch.relay_bytes;

@@ -31,11 +31,7 @@ struct PageRow {
     octets: Option<Vec<u8>>,
 }
 
-pub(super) async fn head(
-    readers: &SqlitePool,
-    address: MailboxAddress,
-    today: ExpiryDay,
-) -> StoreResult<Option<Head>> {
+pub(super) async fn head(readers: &SqlitePool, address: MailboxAddress, today: ExpiryDay) -> StoreResult<Option<Head>> {
     let row: Option<HeadRow> =
         sqlx::query_as("select last_sequence, chain, closed from mailbox where address = ? and expires_day >= ?")
             .bind(address.as_bytes().to_vec())

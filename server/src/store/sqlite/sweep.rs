@@ -1,7 +1,7 @@
 //! Deleting what has expired, in steps that are short enough for appends to come in between.
 
-use super::rows;
 use super::StoreResult;
+use super::rows;
 use sqlx::{Connection, SqliteConnection};
 use twiza_protocol::{ExpiryDay, Limits, Sequence};
 
@@ -51,8 +51,7 @@ pub(super) async fn step(connection: &mut SqliteConnection, today: ExpiryDay) ->
 
 /// Moves the write-ahead log into the database and truncates it: until then it still has what was deleted.
 pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> StoreResult<()> {
-    let (busy, _, _): (i64, i64, i64) =
-        sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(connection).await?;
+    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(connection).await?;
     if busy != 0 {
         tracing::warn!("readers kept the log from being truncated; the next sweep tries again");
     }
