@@ -72,10 +72,10 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
     if facts.other_proposals {
         return Err(Refusal::ProposalKind);
     }
-    if let Some(after) = &facts.author_after {
-        if after.identity != author.identity || after.organisation != author.organisation {
-            return Err(Refusal::AuthorChanged);
-        }
+    if let Some(after) = &facts.author_after
+        && (after.identity != author.identity || after.organisation != author.organisation)
+    {
+        return Err(Refusal::AuthorChanged);
     }
     let after = facts.after.as_ref().ok_or(Refusal::StateMalformed)?;
     if after.id != before.id || after.relays.first() != before.relays.first() {

@@ -89,11 +89,11 @@ type Watched = Option<(MailboxAddress, mpsc::Receiver<MailboxAddress>)>;
 
 /// Waits until something has come; where nothing is watched, or the watch has ended, for a moment.
 async fn wait_for_arrival(watched: &mut Watched) {
-    if let Some((_, arrivals)) = watched {
-        if arrivals.recv().await.is_some() {
-            while arrivals.try_recv().is_ok() {}
-            return;
-        }
+    if let Some((_, arrivals)) = watched
+        && arrivals.recv().await.is_some()
+    {
+        while arrivals.try_recv().is_ok() {}
+        return;
     }
     *watched = None;
     tokio::time::sleep(PAUSE_MIN).await;

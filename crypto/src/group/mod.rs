@@ -339,7 +339,7 @@ impl Group {
 
     /// Who has said that it wants to leave.
     pub(crate) fn departures(&self) -> Vec<Identity> {
-        let leaving = self.mls.pending_proposals().filter_map(|queued| receive::self_remover(queued));
+        let leaving = self.mls.pending_proposals().filter_map(receive::self_remover);
         leaving.filter_map(|index| self.person_at(index).ok()).map(|person| person.identity).collect()
     }
 
