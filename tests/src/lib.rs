@@ -1,1 +1,113 @@
-//! Under construction.
+//! What tests across crates share: a real relay in this process, and people with profiles of their own.
+
+use anyhow::{Context, Result};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use twiza_client::clock::SystemClock;
+use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::relay::http::HttpConnector;
+use twiza_client::store::history::Item;
+use twiza_client::{Engine, os_random};
+use twiza_crypto::alliance::Role;
+use twiza_crypto::name::Name;
+use twiza_crypto::vault::VaultCost;
+use twiza_protocol::RelayAddress;
+use twiza_relay::{Running, Settings};
+
+/// A guess of a test's passphrase may be cheap.
+const COST: VaultCost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
+
+/// A relay that serves on a free port, and the folder for everything of one test.
+pub struct World {
+    folder: TempDir,
+    running: Running,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    /// Starts a relay.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub async fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut settings = Settings::in_folder(folder.path().join("relay"));
+        settings.listen = "127.0.0.1:0".parse()?;
+        settings.public_host = Some("127.0.0.1".to_owned());
+        twiza_relay::cli::init::create(&settings)?;
+        let listener = TcpListener::bind(settings.listen)?;
+        let shutdown = CancellationToken::new();
+        let clock = Arc::new(twiza_relay::SystemClock);
+        let running = twiza_relay::start(settings, listener, clock, shutdown.clone()).await?;
+        Ok(Self { folder, running, shutdown })
+    }
+
+    /// The relay's address.
+    #[must_use]
+    pub fn address(&self) -> RelayAddress {
+        self.running.address().clone()
+    }
+
+    /// The relay's folder.
+    #[must_use]
+    pub fn relay_folder(&self) -> PathBuf {
+        self.folder.path().join("relay")
+    }
+
+    /// Stops the relay; its folder stays until the result is dropped.
+    ///
+    /// # Errors
+    /// Whatever went wrong while it stopped.
+    pub async fn stop(self) -> Result<TempDir> {
+        self.shutdown.cancel();
+        self.running.stopped().await?;
+        Ok(self.folder)
+    }
+
+    /// Somebody with a new profile.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made.
+    pub async fn person(&self, name: &str, organisation: &str) -> Result<Engine> {
+        let clock = Arc::new(SystemClock);
+        let environment = Environment {
+            connector: Arc::new(HttpConnector::new(clock.clone())),
+            clock,
+            random: os_random(),
+            rotate_after_seconds: ROTATE_AFTER_SECONDS,
+        };
+        let folder = self.folder.path().join(name);
+        let (name, organisation) = (Name::new(name)?, Name::new(organisation)?);
+        Ok(Engine::create(&folder, "passphrase", COST, &name, &organisation, environment).await?)
+    }
+}
+
+/// Lets somebody into an alliance, by a real invitation.
+///
+/// # Errors
+/// Whatever fails on the way.
+pub async fn admit(organiser: &Engine, alliance: AllianceNumber, newcomer: &Engine) -> Result<AllianceNumber> {
+    let invitation = organiser.invite(alliance, Role::Member, 7).await?;
+    let number = newcomer.join(&invitation.link, None, None).await?;
+    let requests = organiser.requests(alliance).await?;
+    let request = requests.iter().find(|request| request.number == invitation.number).context("no request")?;
+    organiser.approve(alliance, &[request.number]).await?;
+    newcomer.sync(number).await?;
+    Ok(number)
+}
+
+/// The texts that somebody has, in their order.
+///
+/// # Errors
+/// Whatever keeps the store from being read.
+pub async fn texts(engine: &Engine, alliance: AllianceNumber) -> Result<Vec<String>> {
+    engine.sync(alliance).await?;
+    let entries = engine.entries(alliance, 0, false).await?;
+    Ok(entries
+        .into_iter()
+        .filter_map(|entry| if let Item::Text { text, .. } = entry.item { Some(text) } else { None })
+        .collect())
+}

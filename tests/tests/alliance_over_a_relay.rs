@@ -1,0 +1,81 @@
+//! The main job through a real relay: joining, speaking, large texts, removal; and what a seizure shows.
+
+use anyhow::Result;
+use twiza_client::ClientError;
+use twiza_client::store::alliances::Status;
+use twiza_crypto::alliance::Role;
+use twiza_crypto::name::Name;
+use twiza_tests::{World, admit, texts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_share_one_history_and_a_removed_one_is_out() -> Result<()> {
+    let world = World::new().await?;
+    let (amina, karim) = (world.person("Amina", "Nour").await?, world.person("Karim", "Amal").await?);
+    let zineb = world.person("Zineb", "Ayt").await?;
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    let of_karim = admit(&amina, alliance, &karim).await?;
+    let of_zineb = admit(&amina, alliance, &zineb).await?;
+    let large = "ⵜⵉⵡⵉⵣⵉ ".repeat(150_000);
+    amina.send(alliance, "السلام عليكم").await?;
+    karim.send(of_karim, &large).await?;
+    zineb.send(of_zineb, "Azul").await?;
+    let history = texts(&amina, alliance).await?;
+    assert!(history == ["السلام عليكم", large.as_str(), "Azul"], "three texts, in the order of the relay");
+    assert!(texts(&karim, of_karim).await? == history, "the same for Karim");
+    assert!(texts(&zineb, of_zineb).await? == history, "the same for Zineb");
+
+    amina.remove(alliance, "Karim").await?;
+    amina.send(alliance, "after").await?;
+    assert!(texts(&karim, of_karim).await? == history, "nothing after the removal");
+    assert_eq!(karim.alliance(of_karim).await?.status, Status::Removed);
+    assert!(matches!(karim.send(of_karim, "x").await, Err(ClientError::NotActive(Status::Removed))));
+    assert_eq!(texts(&zineb, of_zineb).await?.last().map(String::as_str), Some("after"));
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_while_the_relay_is_away_waits() -> Result<()> {
+    let world = World::new().await?;
+    let amina = world.person("Amina", "Nour").await?;
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    let _folder = world.stop().await?;
+    assert!(amina.send(alliance, "kept").await.is_err_and(|error| error.is_retryable()));
+    assert_eq!(amina.outbox(alliance).await?.messages, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_good_once() -> Result<()> {
+    let world = World::new().await?;
+    let (amina, karim) = (world.person("Amina", "Nour").await?, world.person("Karim", "Amal").await?);
+    let eve = world.person("Eve", "Nobody").await?;
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    let invitation = amina.invite(alliance, Role::Member, 7).await?;
+    karim.join(&invitation.link, None, None).await?;
+    assert!(matches!(eve.join(&invitation.link, None, None).await, Err(ClientError::InvitationUsed)));
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seized_relay_shows_no_name_and_no_text() -> Result<()> {
+    let world = World::new().await?;
+    let (amina, karim) = (world.person("Amina", "Nour").await?, world.person("Karim", "Amal").await?);
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    admit(&amina, alliance, &karim).await?;
+    amina.send(alliance, "a text that nobody else may find").await?;
+    let relay = world.relay_folder();
+    let _folder = world.stop().await?;
+    let mut searched = 0;
+    for file in std::fs::read_dir(&relay)? {
+        let octets = std::fs::read(file?.path())?;
+        searched += octets.len();
+        for secret in ["Amina", "Karim", "Nour", "Amal", "Tawiza", "a text that nobody"] {
+            let found = octets.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in the relay's files");
+        }
+    }
+    assert!(searched > 64 << 10, "the frames were among what was searched");
+    Ok(())
+}
