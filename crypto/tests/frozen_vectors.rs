@@ -94,6 +94,35 @@ fn a_frame_is_what_the_specification_says() {
 }
 
 #[test]
+fn a_frame_by_a_member_that_holds_no_content_is_refused() {
+    let frame = octets("frame commit");
+    let (nonce, sealed) = frame.split_at(24);
+    let aad = [&b"twiza frame v1\0"[..], ADDRESS.as_bytes(), &[3]].concat();
+    let (cipher, nonce) = (XChaCha20Poly1305::new(&FRAME_KEY.into()), XNonce::from_slice(nonce));
+    let content = cipher.decrypt(nonce, Payload { msg: sealed, aad: &aad }).expect("its key");
+    let resealed = |place: usize, octets: &[u8]| {
+        let mut changed = content.clone();
+        changed[place..place + octets.len()].copy_from_slice(octets);
+        let sealed = cipher.encrypt(nonce, Payload { msg: &changed, aad: &aad }).expect("sealed");
+        frame_key().open(&[nonce.as_slice(), &sealed].concat())
+    };
+    let end = content.len() - 1;
+    resealed(end, &[0]).expect("nothing was changed");
+    for (what, place, octets) in [
+        ("padding that is not zero", end, &[1][..]),
+        ("a version of tomorrow", 0, &[2]),
+        ("no parts", 20, &[0, 0]),
+        ("more parts than may be", 20, &[0, 65]),
+        ("a part after the last", 18, &[0, 1]),
+        ("an author who neither is nor is not", 22, &[2]),
+        ("a body longer than the frame", 91, &[0x7f, 0xff]),
+    ] {
+        let refused = resealed(place, octets);
+        assert!(matches!(refused, Err(CryptoError::Malformed("frame content"))), "{what}: {refused:?}");
+    }
+}
+
+#[test]
 fn kinds_of_content_are_frozen() {
     use ContentKind::{Commit, Decline, JoinRequest, Message, Proposal, Welcome};
     let codes = [Message, Proposal, Commit, JoinRequest, Welcome, Decline].map(ContentKind::code);

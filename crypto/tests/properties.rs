@@ -244,22 +244,80 @@ proptest! {
         mixed.sort_by_key(keyed);
         let mut assembly = Assembly::default();
         let mut whole = Vec::new();
+        let mut waiting: Vec<u16> = (0..a[0].count).collect();
         for part in mixed {
             // After each part of the first payload, one that contradicts it: the part stays, the other is dropped.
             let mut liar = (part.id == a[0].id).then(|| part.clone());
+            waiting.retain(|index| part.id != a[0].id || *index != part.index);
             whole.extend(assembly.push(part));
-            if let Some(liar) = liar.as_mut().filter(|_| !whole.iter().any(|payload| payload.kind == ContentKind::Commit)) {
-                match contradiction {
-                    0 => liar.body = b"another body in the same place".to_vec(),
-                    1 => liar.count = PARTS_MAX,
-                    _ => liar.kind = ContentKind::Message,
-                }
-                prop_assert_eq!(assembly.push(liar.clone()), None);
+            let Some((liar, free)) = liar.as_mut().zip(waiting.first()) else { continue };
+            match contradiction {
+                0 => liar.body = b"another body in the same place".to_vec(),
+                1 => (liar.index, liar.count) = (*free, PARTS_MAX),
+                _ => (liar.index, liar.kind) = (*free, ContentKind::Message),
             }
+            prop_assert_eq!(assembly.push(liar.clone()), None);
         }
         whole.sort_by_key(|payload| payload.kind.code());
         prop_assert_eq!(whole.len(), 2);
         prop_assert!(whole[0].body == second && whole[0].author.is_none());
         prop_assert!(whole[1].body == first && whole[1].author.is_some());
+    }
+}
+
+#[test]
+fn a_state_in_another_form_than_its_own_is_refused() {
+    let seat = |octet| {
+        let organisation = Name::new("Nour").expect("a name");
+        Seat { identity: Identity::from_bytes([octet; 32]), role: Role::Organiser, organisation }
+    };
+    let state = AllianceState {
+        id: AllianceId::from_bytes([8; 32]),
+        name: Name::new("Tawiza").expect("a name"),
+        seats: vec![seat(1), seat(2)],
+        relays: vec![relay()],
+    };
+    let encoded = |state: &AllianceState| state.encode().expect("a state");
+    AllianceState::decode(&encoded(&state)).expect("its own form");
+    let replaced = |from: &[u8], to: &[u8]| {
+        let octets = encoded(&state);
+        let place = octets.windows(from.len()).position(|window| window == from).expect("what is replaced");
+        [&octets[..place], to, &octets[place + from.len()..]].concat()
+    };
+    for (what, octets) in [
+        ("a host in capitals", replaced(b"relay.example", b"Relay.example")),
+        ("a port with a zero before it", replaced(b"relay.example:7443", b"relay.exampl:07443")),
+        ("a name with space around it", replaced(b"Tawiza", b" Tawiz")),
+        ("a version of tomorrow", replaced(&[0, 1, 8, 8], &[0, 2, 8, 8])),
+        ("a role that there is not", replaced(&[1, 3, 4, b'N'], &[1, 4, 4, b'N'])),
+        ("a longer form of a length", replaced(b"\x06Tawiza", b"\x40\x06Tawiza")),
+        ("something after it", [&encoded(&state)[..], &[0]].concat()),
+        ("unsorted seats", encoded(&AllianceState { seats: vec![seat(2), seat(1)], ..state.clone() })),
+        ("a seat twice", encoded(&AllianceState { seats: vec![seat(1), seat(1)], ..state.clone() })),
+        ("no relay", encoded(&AllianceState { relays: Vec::new(), ..state.clone() })),
+        ("nine relays", encoded(&AllianceState { relays: vec![relay(); 9], ..state.clone() })),
+        ("a grant of 257 octets", {
+            let grant = Some("g".repeat(257));
+            encoded(&AllianceState { relays: vec![AllianceRelay { grant, ..relay() }], ..state.clone() })
+        }),
+    ] {
+        let refused = AllianceState::decode(&octets);
+        assert!(matches!(refused, Err(CryptoError::Malformed("alliance state"))), "{what}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_name_from_a_peer_must_be_as_it_would_be_taken() {
+    use tls_codec::{Serialize, VLBytes};
+    let decode = |octets: &[u8]| {
+        let encoded = VLBytes::from(octets).tls_serialize_detached().expect("octets");
+        twiza_crypto::wire::decode::<Name>(&encoded, "name")
+    };
+    decode("جمعية النور".as_bytes()).expect("a name");
+    let long = "n".repeat(Name::CHARACTERS_MAX + 1);
+    for refused in
+        [&b""[..], b" ", b" Nour", b"Nour ", b"No\x00ur", "No\u{202e}ur".as_bytes(), b"\xff", long.as_bytes()]
+    {
+        assert!(decode(refused).is_err(), "{refused:?}");
     }
 }
