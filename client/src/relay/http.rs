@@ -231,7 +231,13 @@ impl RelayConnection for HttpRelay {
 async fn tell_arrivals(response: Response, addresses: Vec<MailboxAddress>, sender: mpsc::Sender<MailboxAddress>) {
     let mut stream = response.bytes_stream();
     let mut decoder = RecordDecoder::default();
-    while let Some(Ok(chunk)) = stream.next().await {
+    loop {
+        let chunk = tokio::select! {
+            chunk = stream.next() => chunk,
+            // A closed mailbox has no more frames: without this, its stream would stay open as long as the connection.
+            () = sender.closed() => return,
+        };
+        let Some(Ok(chunk)) = chunk else { return };
         decoder.push(&chunk);
         while let Ok(Some(record)) = decoder.next_record() {
             let slot = match record {
