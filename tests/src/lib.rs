@@ -17,6 +17,8 @@ use twiza_crypto::vault::VaultCost;
 use twiza_protocol::RelayAddress;
 use twiza_relay::{Running, Settings};
 
+const PASSPHRASE: &str = "passphrase";
+
 /// A guess of a test's passphrase may be cheap.
 const COST: VaultCost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
 
@@ -72,16 +74,27 @@ impl World {
     /// # Errors
     /// Whatever keeps it from being made.
     pub async fn person(&self, name: &str, organisation: &str) -> Result<Engine> {
-        let clock = Arc::new(SystemClock);
-        let environment = Environment {
-            connector: Arc::new(HttpConnector::new(clock.clone())),
-            clock,
-            random: os_random(),
-            rotate_after_seconds: ROTATE_AFTER_SECONDS,
-        };
         let folder = self.folder.path().join(name);
         let (name, organisation) = (Name::new(name)?, Name::new(organisation)?);
-        Ok(Engine::create(&folder, "passphrase", COST, &name, &organisation, environment).await?)
+        Ok(Engine::create(&folder, PASSPHRASE, COST, &name, &organisation, environment()).await?)
+    }
+
+    /// A second program of somebody who has a profile already, as `watch` beside `send` is.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being opened.
+    pub async fn again(&self, name: &str) -> Result<Engine> {
+        Ok(Engine::open(&self.folder.path().join(name), PASSPHRASE, environment()).await?)
+    }
+}
+
+fn environment() -> Environment {
+    let clock = Arc::new(SystemClock);
+    Environment {
+        connector: Arc::new(HttpConnector::new(clock.clone())),
+        clock,
+        random: os_random(),
+        rotate_after_seconds: ROTATE_AFTER_SECONDS,
     }
 }
 

@@ -1,10 +1,9 @@
 //! Inviting somebody.
 
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::store::{groups, invitations};
+use crate::store::invitations;
 use twiza_crypto::alliance::Role;
-use twiza_crypto::group::Group;
 use twiza_crypto::invitation::Invitation;
 use twiza_protocol::ExpiryDay;
 use zeroize::Zeroizing;
@@ -25,9 +24,7 @@ impl Engine {
     /// # Errors
     /// [`ClientError::NotOrganiser`], [`ClientError::NotActive`] or [`ClientError::Relay`].
     pub async fn invite(&self, alliance: AllianceNumber, role: Role, days: u32) -> Result<NewInvitation, ClientError> {
-        let row = self.active_row(alliance).await?;
-        let state = groups::load(&mut *self.store.reader().await?, row.id).await?;
-        let group = Group::load(state, &self.environment.random)?;
+        let Held { row, group } = self.held(alliance).await?;
         let own = self.profile.key.identity();
         if group.alliance().seat(&own).is_none_or(|seat| seat.role != Role::Organiser) {
             return Err(ClientError::NotOrganiser);

@@ -1,11 +1,9 @@
 //! Who is in an alliance.
 
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::store::groups;
 use crate::store::history::ShownPerson;
 use twiza_crypto::alliance::Role;
-use twiza_crypto::group::Group;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::words::SafetyWords;
 
@@ -54,7 +52,7 @@ impl Engine {
     /// # Errors
     /// [`ClientError::NotActive`].
     pub async fn members(&self, alliance: AllianceNumber) -> Result<Vec<MemberView>, ClientError> {
-        let group = self.group(alliance).await?;
+        let Held { group, .. } = self.held(alliance).await?;
         let own = self.profile.key.identity();
         let members = group.members()?.into_iter().map(|member| MemberView {
             number: member.leaf_index,
@@ -65,12 +63,6 @@ impl Engine {
             identity: member.person.identity,
         });
         Ok(members.collect())
-    }
-
-    pub(super) async fn group(&self, alliance: AllianceNumber) -> Result<Group, ClientError> {
-        let row = self.active_row(alliance).await?;
-        let state = groups::load(&mut *self.store.reader().await?, row.id).await?;
-        Ok(Group::load(state, &self.environment.random)?)
     }
 
     /// The member with this name or number; `@` before it is dropped.

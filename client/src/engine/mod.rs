@@ -24,12 +24,14 @@ pub use watch::WatchEvent;
 use crate::ClientError;
 use crate::clock::Clock;
 use crate::relay::{RelayConnection, RelayConnector, RelayError};
-use crate::store::Store;
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::profile::{self, Profile};
+use crate::store::{Store, groups};
+use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use twiza_crypto::group::Group;
 use twiza_crypto::identity::IdentityKey;
 use twiza_crypto::name::Name;
 use twiza_crypto::vault::VaultCost;
@@ -62,6 +64,12 @@ impl std::fmt::Display for AllianceNumber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// An alliance that one takes part in, as it was at one moment. Good as long as the stored row has the same version.
+struct Held {
+    row: AllianceRow,
+    group: Group,
 }
 
 /// One open profile.
@@ -168,6 +176,22 @@ impl Engine {
         let connection = self.environment.connector.connect(&row.relay)?;
         connections.insert(row.id, connection.clone());
         Ok(connection)
+    }
+
+    /// An alliance's row and group, of one moment: with the row of one and the group of another, this client would
+    /// look for the old place in the new epoch's mailbox.
+    async fn hold(&self, step: &mut SqliteConnection, alliance: i64) -> Result<Held, ClientError> {
+        let row = alliances::get(step, alliance).await?;
+        if row.status != Status::Active {
+            return Err(ClientError::NotActive(row.status));
+        }
+        let group = Group::load(groups::load(step, alliance).await?, &self.environment.random)?;
+        Ok(Held { row, group })
+    }
+
+    /// As [`Engine::hold`], in a step of its own.
+    async fn held(&self, alliance: AllianceNumber) -> Result<Held, ClientError> {
+        self.hold(&mut *self.store.begin().await?, alliance.0).await
     }
 
     async fn row(&self, alliance: AllianceNumber) -> Result<AllianceRow, ClientError> {

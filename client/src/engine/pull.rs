@@ -1,6 +1,6 @@
 //! Reading a mailbox: from the relay's page to history, in steps that are each one transaction.
 
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::{InboundFrame, Page};
 use crate::store::alliances::{self, AllianceRow, Place, Status};
@@ -17,12 +17,6 @@ use twiza_crypto::group::{Group, Member};
 use twiza_crypto::judge::CommitFacts;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Sequence};
-
-/// A group in memory, good as long as nobody else changed the stored one.
-pub(super) struct Held {
-    version: i64,
-    group: Group,
-}
 
 /// The mailbox that is being read.
 struct Mailbox<'a> {
@@ -51,22 +45,23 @@ impl Engine {
     pub(super) async fn pull(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let mut held = None;
         loop {
-            let row = self.row(alliance).await?;
-            if row.status != Status::Active {
-                return Ok(());
-            }
-            let Held { version, group } = self.hold(&row, held.take()).await?;
-            let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-            let page = self.read_page(&row, &group, &keys).await?;
+            let current = match held.take() {
+                Some(held) => held,
+                None if self.row(alliance).await?.status != Status::Active => return Ok(()),
+                None => self.held(alliance).await?,
+            };
+            let keys = current.group.epoch_keys(current.row.relay.key(), current.row.place.branch)?;
+            let page = self.read_page(&current, &keys).await?;
+            let place = current.row.place;
             let more = page.head.is_none();
             let (ordinary, closing) = split_closing(page.frames)?;
             if let Some(head) = &page.head {
-                check_head(&row.place, head, ordinary.len() + usize::from(closing.is_some()))?;
+                check_head(&place, head, ordinary.len() + usize::from(closing.is_some()))?;
             }
             if ordinary.is_empty() && closing.is_none() {
-                return check_still(&row.place, &keys.mailbox.address(), page.head.as_ref());
+                return check_still(&place, &keys.mailbox.address(), page.head.as_ref());
             }
-            let next = self.take_ordinary(&row, Held { version, group }, &keys, &ordinary).await?;
+            let next = self.take_ordinary(current, &keys, &ordinary).await?;
             let Some(next) = next else { continue };
             held = match closing {
                 Some(frame) => self.take_closing(alliance, next, &keys, &frame).await?,
@@ -76,18 +71,8 @@ impl Engine {
         }
     }
 
-    async fn hold(&self, row: &AllianceRow, held: Option<Held>) -> Result<Held, ClientError> {
-        if let Some(held) = held.filter(|held| held.version == row.version) {
-            return Ok(held);
-        }
-        let mut step = self.store.begin().await?;
-        let version = alliances::get(&mut step, row.id).await?.version;
-        let group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
-        Ok(Held { version, group })
-    }
-
     /// A page; where the relay has lost the mailbox, it is opened again first.
-    async fn read_page(&self, row: &AllianceRow, group: &Group, keys: &EpochKeys) -> Result<Page, ClientError> {
+    async fn read_page(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<Page, ClientError> {
         let connection = self.connection(row)?;
         match connection.read(&keys.mailbox, row.place.cursor).await {
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
@@ -102,7 +87,6 @@ impl Engine {
     /// Takes frames that do not close the mailbox, all in one step. `None` where another process was faster.
     async fn take_ordinary(
         &self,
-        row: &AllianceRow,
         held: Held,
         keys: &EpochKeys,
         frames: &[InboundFrame],
@@ -111,11 +95,11 @@ impl Engine {
             return Ok(Some(held));
         }
         let mut step = self.store.begin().await?;
-        if alliances::get(&mut step, row.id).await?.version != held.version {
+        let Held { row, mut group } = held;
+        if alliances::get(&mut step, row.id).await?.version != row.version {
             return Ok(None);
         }
-        let mut group = held.group;
-        let mut mailbox = open_mailbox(row, keys);
+        let mut mailbox = open_mailbox(&row, keys);
         let mut assembly = stored_parts(&mut step, row.id, keys).await?;
         for frame in frames {
             let digest = mailbox.advance(frame)?;
@@ -133,11 +117,8 @@ impl Engine {
                 None => reading::keep_part(&mut step, row.id, frame.sequence, &id, &frame.octets).await?,
             }
         }
-        groups::apply(&mut step, row.id, &group.take_changes()).await?;
         alliances::set_place(&mut step, row.id, &mailbox.place).await?;
-        let version = alliances::get(&mut step, row.id).await?.version;
-        step.commit().await?;
-        Ok(Some(Held { version, group }))
+        self.commit_step(step, row.id, group).await.map(Some)
     }
 
     /// Recognises one's own frame by its digest: MLS cannot decrypt one's own messages. The last frame of a message
@@ -226,7 +207,7 @@ impl Engine {
     ) -> Result<Option<Held>, ClientError> {
         let mut step = self.store.begin().await?;
         let row = alliances::get(&mut step, alliance.0).await?;
-        if row.version != held.version {
+        if row.version != held.row.version {
             return Ok(None);
         }
         let mut mailbox = open_mailbox(&row, keys);
@@ -263,7 +244,7 @@ impl Engine {
             }
             Err(_) => {
                 // Only the stored group is good now: what MLS did to the one in memory must not be kept.
-                let group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+                let Held { group, .. } = self.hold(&mut step, row.id).await?;
                 self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
                 step.commit().await?;
                 Ok(None)
@@ -278,9 +259,9 @@ impl Engine {
         mut group: Group,
     ) -> Result<Held, ClientError> {
         groups::apply(&mut step, id, &group.take_changes()).await?;
-        let version = alliances::get(&mut step, id).await?.version;
+        let row = alliances::get(&mut step, id).await?;
         step.commit().await?;
-        Ok(Held { version, group })
+        Ok(Held { row, group })
     }
 
     /// One's own commit was read back: the relay has ordered it, so it is taken over now, and not before.

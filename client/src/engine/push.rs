@@ -2,7 +2,7 @@
 
 use super::approve::role_of;
 use super::members::role_with_code;
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::RelayConnection;
 use crate::store::alliances::{self, AllianceRow};
@@ -43,7 +43,7 @@ impl Engine {
     /// Tries to carry out one intent.
     pub(super) async fn push(&self, alliance: AllianceNumber, intent: &Intent) -> Result<Pushed, ClientError> {
         let row = self.active_row(alliance).await?;
-        if intent.state == IntentState::Queued && !self.prepare(&row, intent).await? {
+        if intent.state == IntentState::Queued && !self.prepare(alliance, intent).await? {
             return Ok(Pushed::Acted);
         }
         let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, Some(intent.id)).await?;
@@ -51,7 +51,7 @@ impl Engine {
             return Ok(Pushed::Idle);
         }
         let connection = self.connection(&row)?;
-        if intent.want.is_commit() && !self.open_next(&row, &*connection).await? {
+        if intent.want.is_commit() && !self.open_next(alliance, &*connection).await? {
             return Ok(Pushed::Raced);
         }
         for posting in waiting {
@@ -75,9 +75,8 @@ impl Engine {
 
     /// Opens the mailbox that one's pending commit leads to, before the commit goes out: a crash between the two
     /// strands nobody. `false` where no commit is pending any more.
-    async fn open_next(&self, row: &AllianceRow, connection: &dyn RelayConnection) -> Result<bool, ClientError> {
-        let state = groups::load(&mut *self.store.reader().await?, row.id).await?;
-        let group = Group::load(state, &self.environment.random)?;
+    async fn open_next(&self, alliance: AllianceNumber, connection: &dyn RelayConnection) -> Result<bool, ClientError> {
+        let Held { row, group } = self.held(alliance).await?;
         if !group.has_pending() {
             return Ok(false);
         }
@@ -88,10 +87,15 @@ impl Engine {
 
     /// Seals an intent under the current epoch, in one step with the MLS state that it takes. `false` where there is
     /// nothing to send: it is done, or it cannot be.
-    async fn prepare(&self, row: &AllianceRow, intent: &Intent) -> Result<bool, ClientError> {
+    async fn prepare(&self, alliance: AllianceNumber, intent: &Intent) -> Result<bool, ClientError> {
         let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, row.id).await?;
-        let mut group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        // Another program of this profile may have been faster: what it sealed is sent, and nothing is sealed twice.
+        match outbox::intent(&mut step, intent.id).await?.map(|intent| intent.state) {
+            Some(IntentState::Queued) => {}
+            Some(IntentState::Sealed) => return Ok(true),
+            _ => return Ok(false),
+        }
+        let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         let sealed = match self.seal_want(&mut step, &row, &mut group, &keys, &intent.want).await {
             Ok(Some(sealed)) => sealed,

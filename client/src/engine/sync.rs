@@ -1,14 +1,11 @@
 //! Synchronising an alliance: reading what is new, carrying out what waits, and what must be done from time to time.
 
 use super::push::Pushed;
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::store::alliances::{self, AllianceRow, Status};
-use crate::store::groups;
+use crate::store::alliances::{self, Status};
 use crate::store::outbox::{self, RotateCause, Want};
 use serde::Serialize;
-use twiza_crypto::epoch::Branch;
-use twiza_crypto::group::Group;
 
 /// Rounds of reading and sending in one call: a bound against a relay that never lets anybody finish.
 const ROUNDS_MAX: usize = 1000;
@@ -42,11 +39,10 @@ impl Engine {
         }
         for _ in 0..ROUNDS_MAX {
             self.pull(alliance).await?;
-            let row = self.row(alliance).await?;
-            if row.status != Status::Active {
+            if self.row(alliance).await?.status != Status::Active {
                 break;
             }
-            self.maintain(&row).await?;
+            self.maintain(alliance).await?;
             if !self.push_waiting(alliance).await? {
                 break;
             }
@@ -82,9 +78,10 @@ impl Engine {
     }
 
     /// What must be done from time to time: carrying out departures, rotating old keys, keeping mailboxes open.
-    async fn maintain(&self, row: &AllianceRow) -> Result<(), ClientError> {
+    async fn maintain(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let mut step = self.store.begin().await?;
-        let group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        let held = self.hold(&mut step, alliance.0).await?;
+        let Held { row, group } = &held;
         let intents = outbox::open_intents(&mut step, row.id).await?;
         let leaving = intents.iter().any(|intent| intent.want == Want::Leave);
         let committing = intents.iter().any(|intent| intent.want.is_commit());
@@ -99,18 +96,18 @@ impl Engine {
             outbox::add_intent(&mut step, row.id, &Want::Rotate { cause }).await?;
         }
         step.commit().await?;
-        self.keep_open(row, &group).await
+        self.keep_open(&held).await
     }
 
     /// Repeats the open once a day, so that a silent alliance does not lose its place, and keeps one's recovery
     /// mailbox open beside it, on a connection of its own.
-    async fn keep_open(&self, row: &AllianceRow, group: &Group) -> Result<(), ClientError> {
+    async fn keep_open(&self, Held { row, group }: &Held) -> Result<(), ClientError> {
         let today = self.environment.clock.today().0;
         if row.opened_on == today {
             return Ok(());
         }
         let grant = group.alliance().relay()?.grant.clone();
-        let keys = group.epoch_keys(row.relay.key(), Branch(row.place.branch.0))?;
+        let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
         self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;

@@ -1,6 +1,6 @@
 //! Safety words: of the whole alliance, and of a person.
 
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use twiza_crypto::words::SafetyWords;
 
@@ -19,7 +19,7 @@ impl Engine {
     /// # Errors
     /// [`ClientError::NotActive`].
     pub async fn verify(&self, alliance: AllianceNumber) -> Result<SafetyView, ClientError> {
-        let group = self.group(alliance).await?;
+        let Held { group, .. } = self.held(alliance).await?;
         Ok(SafetyView { epoch: group.epoch(), words: SafetyWords::of_epoch(group.epoch_authenticator()) })
     }
 }

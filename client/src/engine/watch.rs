@@ -1,6 +1,6 @@
 //! Watching an alliance: what comes is read as it comes, until the caller stops.
 
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::Status;
 use crate::store::history::Entry;
@@ -74,8 +74,8 @@ impl Engine {
             *watched = None;
             return Ok(report.status);
         }
-        let row = self.row(alliance).await?;
-        let keys = self.group(alliance).await?.epoch_keys(row.relay.key(), row.place.branch)?;
+        let Held { row, group } = self.held(alliance).await?;
+        let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         let address = keys.mailbox.address();
         if watched.as_ref().is_none_or(|(current, _)| *current != address) {
             let arrivals = self.connection(&row)?.watch(&[(&keys.mailbox, row.place.cursor)]).await?;

@@ -1,11 +1,9 @@
 //! Wishes: what somebody wants is written down first and carried out by [`Engine::sync`], now or later.
 
-use super::{AllianceNumber, Engine};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::store::groups;
 use crate::store::outbox::{self, IntentState, RotateCause, Want};
 use twiza_crypto::alliance::Role;
-use twiza_crypto::group::Group;
 use twiza_crypto::message::TEXT_BYTES_MAX;
 
 impl Engine {
@@ -64,9 +62,8 @@ impl Engine {
     /// Writes a wish down, if it could be carried out as things stand here, and tries to carry it out. What was
     /// refused in the meantime (somebody else was faster) is an error.
     pub(super) async fn wish(&self, alliance: AllianceNumber, want: &Want) -> Result<(), ClientError> {
-        let row = self.active_row(alliance).await?;
         let mut step = self.store.begin().await?;
-        let mut group = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random)?;
+        let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
         if !group.has_pending() {
             // Tried on a copy in memory, which is dropped: bad wishes are told at once, and online or not.
             self.try_want(&mut step, &row, &mut group, want).await?;
