@@ -87,7 +87,6 @@ fn event(language: &Language, event: &Event) -> String {
         Event::Unreadable => language.text("event-unreadable", &[]),
         Event::NotUnderstood { person } => one("event-not-understood", person),
         Event::HistoryDiffers { person } => one("event-history-differs", person),
-        _ => language.text("event-relay", &[]),
     }
 }
 

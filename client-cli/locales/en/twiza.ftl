@@ -215,7 +215,6 @@ event-refused-unknown = A change that nobody vouched for was refused.
 event-unreadable = A message could not be read.
 event-not-understood = { $person } sent something that a later version of Twiza can read.
 event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.
-event-relay = Beware: the relay contradicts what it said before.
 
 ## Errors
 error = Error: { $message }

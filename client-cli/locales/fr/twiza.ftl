@@ -214,7 +214,6 @@ event-refused-unknown = Un changement dont personne ne répondait a été refus�
 event-unreadable = Un message n'a pas pu être lu.
 event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
 event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.
-event-relay = Attention : le relais contredit ce qu'il avait dit.
 
 ## Erreurs
 error = Erreur : { $message }

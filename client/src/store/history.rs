@@ -25,7 +25,6 @@ impl From<&Person> for ShownPerson {
 /// Something that happened to an alliance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Event {
     /// One became a member.
     Joined,
@@ -84,8 +83,6 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
-    /// The relay says something else than before.
-    RelayContradiction,
 }
 
 /// One thing to read.
