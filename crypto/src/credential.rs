@@ -75,12 +75,23 @@ pub fn certify(
 /// # Errors
 /// [`CryptoError::Malformed`] or [`CryptoError::Unverified`].
 pub fn verify(credential: &Credential, leaf_key: &[u8]) -> Result<Person, CryptoError> {
-    let basic = BasicCredential::try_from(credential.clone()).map_err(|_| CryptoError::Malformed("credential"))?;
-    let parsed: MemberCredential = wire::decode(basic.identity(), "credential")?;
-    if parsed.version != VERSION {
-        return Err(CryptoError::Malformed("credential"));
-    }
-    let MemberCredential { identity, name, organisation, certificate, .. } = parsed;
+    let MemberCredential { identity, name, organisation, certificate, .. } = parse(credential)?;
     identity.verify(&certified(leaf_key, &name, &organisation)?, &certificate)?;
     Ok(Person { identity, name, organisation })
+}
+
+/// Reads the credential of a leaf in one's own tree. Nothing enters the tree before [`verify`] has seen it: as a
+/// newcomer's, in an added key package, or in an update path. So its certificate is not verified once more.
+///
+/// # Errors
+/// [`CryptoError::Malformed`].
+pub(crate) fn read_verified(credential: &Credential) -> Result<Person, CryptoError> {
+    let MemberCredential { identity, name, organisation, .. } = parse(credential)?;
+    Ok(Person { identity, name, organisation })
+}
+
+fn parse(credential: &Credential) -> Result<MemberCredential, CryptoError> {
+    let basic = BasicCredential::try_from(credential.clone()).map_err(|_| CryptoError::Malformed("credential"))?;
+    let parsed: MemberCredential = wire::decode(basic.identity(), "credential")?;
+    if parsed.version == VERSION { Ok(parsed) } else { Err(CryptoError::Malformed("credential")) }
 }

@@ -11,8 +11,8 @@ use thiserror::Error;
 /// What a commit does, read from MLS and stripped of everything that is not needed to judge it.
 #[derive(Debug, Clone)]
 pub struct CommitFacts {
-    /// Who made it.
-    pub author: Identity,
+    /// Who made it, as the group knew this person before.
+    pub author: Person,
     /// What the author's new leaf says, if the commit has a path.
     pub author_after: Option<Person>,
     /// Whom it adds, their certificates verified.
@@ -34,6 +34,9 @@ pub enum Refusal {
     /// The author has no seat.
     #[error("its author is not a member")]
     AuthorNotMember,
+    /// The author is among those who are gone after it.
+    #[error("it takes its own author out")]
+    AuthorRemoved,
     /// A kind of proposal that alliances do not use.
     #[error("it carries a kind of proposal that alliances do not use")]
     ProposalKind,
@@ -58,6 +61,9 @@ pub enum Refusal {
     /// A change that only an organiser may make.
     #[error("its author is not an organiser")]
     NotOrganiser,
+    /// A message by somebody who may only read.
+    #[error("observers read, but do not write")]
+    ObserverWrites,
     /// Members would be left without an organiser.
     #[error("it would leave the alliance without an organiser")]
     NoOrganiser,
@@ -68,14 +74,15 @@ pub enum Refusal {
 /// # Errors
 /// [`Refusal`], for the first rule that it breaks.
 pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal> {
-    let author = before.seat(&facts.author).ok_or(Refusal::AuthorNotMember)?;
+    let author = before.seat(&facts.author.identity).ok_or(Refusal::AuthorNotMember)?;
     if facts.other_proposals {
         return Err(Refusal::ProposalKind);
     }
-    if let Some(after) = &facts.author_after
-        && (after.identity != author.identity || after.organisation != author.organisation)
-    {
+    if facts.author_after.as_ref().is_some_and(|after| *after != facts.author) {
         return Err(Refusal::AuthorChanged);
+    }
+    if facts.removed.iter().chain(&facts.departed).any(|gone| *gone == facts.author.identity) {
+        return Err(Refusal::AuthorRemoved);
     }
     let after = facts.after.as_ref().ok_or(Refusal::StateMalformed)?;
     if after.id != before.id || after.relays.first() != before.relays.first() {

@@ -61,9 +61,9 @@ fn any_facts() -> impl Strategy<Value = CommitFacts> {
     let added = vec((0..PEOPLE, 0..3_usize).prop_map(|(who, of)| person(who, of)), 0..3);
     let author_after = proptest::option::of((0..PEOPLE, 0..3_usize).prop_map(|(who, of)| person(who, of)));
     let others = (proptest::bool::weighted(0.1), proptest::option::weighted(0.9, any_state()));
-    (0..PEOPLE, author_after, added, any_people(), any_people(), others).prop_map(
-        |(author, author_after, added, removed, departed, (other_proposals, after))| CommitFacts {
-            author: identity(author),
+    ((0..PEOPLE, 0..3_usize), author_after, added, any_people(), any_people(), others).prop_map(
+        |((author, of), author_after, added, removed, departed, (other_proposals, after))| CommitFacts {
+            author: person(author, of),
             author_after,
             added,
             removed,
@@ -126,7 +126,7 @@ fn facts_of(attempt: &Attempt, state: &AllianceState) -> CommitFacts {
         after = after.without(&[identity(who)]);
     }
     CommitFacts {
-        author: identity(attempt.author),
+        author: person(attempt.author, 0),
         author_after: None,
         added: attempt.added.iter().map(|(who, _, of)| person(*who, *of)).collect(),
         removed: attempt.removed.iter().map(|who| identity(*who)).collect(),
@@ -198,7 +198,7 @@ fn three() -> AllianceState {
 
 fn rotation(author: u8) -> CommitFacts {
     CommitFacts {
-        author: identity(author),
+        author: person(author, 0),
         author_after: Some(person(author, 0)),
         added: Vec::new(),
         removed: Vec::new(),
@@ -218,10 +218,14 @@ fn each_rule_has_its_own_refusal() {
     for author in 0..3 {
         assert_eq!(judge(&three(), &rotation(author)), Ok(()), "everybody may rotate");
     }
-    assert_eq!(with(&|facts| facts.author = identity(5)), Err(Refusal::AuthorNotMember));
+    assert_eq!(with(&|facts| facts.author = person(5, 0)), Err(Refusal::AuthorNotMember));
     assert_eq!(with(&|facts| facts.other_proposals = true), Err(Refusal::ProposalKind));
     assert_eq!(with(&|facts| facts.author_after = Some(person(1, 0))), Err(Refusal::AuthorChanged));
     assert_eq!(with(&|facts| facts.author_after = Some(person(0, 1))), Err(Refusal::AuthorChanged));
+    let renamed = Person { name: name("Somebody Else"), ..person(0, 0) };
+    assert_eq!(with(&|facts| facts.author_after = Some(renamed.clone())), Err(Refusal::AuthorChanged));
+    assert_eq!(with(&|facts| facts.removed = vec![identity(0)]), Err(Refusal::AuthorRemoved));
+    assert_eq!(with(&|facts| facts.departed = vec![identity(0)]), Err(Refusal::AuthorRemoved));
     assert_eq!(with(&|facts| facts.after = None), Err(Refusal::StateMalformed));
     let moved = AllianceState { relays: vec![relay(2)], ..three() };
     assert_eq!(with(&|facts| facts.after = Some(moved.clone())), Err(Refusal::AnchorChanged));

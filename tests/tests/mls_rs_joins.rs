@@ -192,7 +192,7 @@ fn their_commit<C: MlsConfig>(ours: Group, peer: &Peer<C>, theirs: &mut PeersGro
     let address = mailbox(&ours);
     let seal = peer.seal(theirs.current_member_index(), &address, &commit);
     let (mut ours, judged) = ours.receive_commit(&address, &commit, &seal).expect("verified and within the rules");
-    assert_eq!(judged.author().identity, peer.identity);
+    assert_eq!(judged.facts().author.identity, peer.identity);
     let next = ours.epoch_keys_after(&judged, relay().address.key()).expect("a member").mailbox.address();
     ours.merge(judged).expect("merged");
     theirs.apply_pending_commit().expect("applied");

@@ -442,7 +442,7 @@ fn describe(facts: &CommitFacts, before: &AllianceState, people: &[Member]) -> V
         let found = people.iter().find(|member| member.person.identity == identity).map(|member| &member.person);
         found.map_or_else(|| ShownPerson { name: "?".into(), organisation: "?".into() }, Into::into)
     };
-    let by = shown(facts.author);
+    let by = ShownPerson::from(&facts.author);
     let mut events = Vec::new();
     events.extend(facts.departed.iter().map(|gone| Event::Left { person: shown(*gone) }));
     events.extend(facts.removed.iter().map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));

@@ -5,6 +5,7 @@ use crate::ClientError;
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::history::{self, Entry};
 use serde::Serialize;
+use twiza_crypto::alliance::AllianceId;
 use twiza_protocol::RelayAddress;
 
 /// An alliance, as it is listed.
@@ -50,6 +51,14 @@ impl Engine {
     /// [`ClientError::UnknownAlliance`].
     pub async fn alliance(&self, alliance: AllianceNumber) -> Result<AllianceView, ClientError> {
         Ok((&self.row(alliance).await?).into())
+    }
+
+    /// An alliance's identifier, which only its members know.
+    ///
+    /// # Errors
+    /// [`ClientError::NotActive`].
+    pub async fn identifier(&self, alliance: AllianceNumber) -> Result<AllianceId, ClientError> {
+        Ok(self.held(alliance).await?.group.alliance().id)
     }
 
     /// Entries after one (0 for all), oldest first; with `unread`, only those that were not marked as read.

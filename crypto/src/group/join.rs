@@ -146,8 +146,10 @@ pub fn enter(state: GroupState, welcome: &[u8], inviter: &[u8; 32], random: &Ran
 /// What a newcomer checks of the tree that it was given: every leaf certified and seated, every seat with a leaf,
 /// every public key of the right length.
 fn check_tree(group: &Group) -> Result<(), CryptoError> {
-    let members = group.members()?;
-    if members.len() != group.alliance.seats.len() {
+    for member in group.mls.members() {
+        credential::verify(&member.credential, &member.signature_key)?;
+    }
+    if group.members()?.len() != group.alliance.seats.len() {
         return Err(CryptoError::Unverified("the seats"));
     }
     for (_, leaf) in group.mls.treesync().full_leaves() {

@@ -218,27 +218,19 @@ impl Group {
     /// [`CryptoError::Bug`] only.
     pub fn own_identity(&self) -> Result<Identity, CryptoError> {
         let leaf = self.mls.own_leaf().ok_or(CryptoError::Bug("a group without one's own leaf"))?;
-        Ok(credential::verify(leaf.credential(), leaf.signature_key().as_slice())?.identity)
+        Ok(credential::read_verified(leaf.credential())?.identity)
     }
 
     /// Everybody in the group, in the order of the tree.
     ///
     /// # Errors
-    /// [`CryptoError::Unverified`] where a leaf's certificate is wrong: such a group is never accepted.
+    /// [`CryptoError::Unverified`] where leaves and seats do not match: such a group is never accepted.
     pub fn members(&self) -> Result<Vec<Member>, CryptoError> {
-        self.mls
-            .members()
-            .map(|member| self.member(member.index.u32(), &member.credential, &member.signature_key))
-            .collect()
+        let members = self.mls.members();
+        members.map(|member| self.member(member.index.u32(), credential::read_verified(&member.credential)?)).collect()
     }
 
-    fn member(
-        &self,
-        leaf_index: u32,
-        credential: &openmls::prelude::Credential,
-        key: &[u8],
-    ) -> Result<Member, CryptoError> {
-        let person = credential::verify(credential, key)?;
+    fn member(&self, leaf_index: u32, person: Person) -> Result<Member, CryptoError> {
         let seat = self.alliance.seat(&person.identity).ok_or(CryptoError::Unverified("a member without a seat"))?;
         if seat.organisation != person.organisation {
             return Err(CryptoError::Unverified("a member's organisation"));
@@ -248,7 +240,7 @@ impl Group {
 
     fn person_at(&self, index: LeafNodeIndex) -> Result<Person, CryptoError> {
         let member = self.mls.member_at(index).ok_or(CryptoError::Malformed("leaf index"))?;
-        credential::verify(&member.credential, &member.signature_key)
+        credential::read_verified(&member.credential)
     }
 
     /// The recovery mailbox of the member at a leaf.

@@ -26,7 +26,6 @@ use twiza_protocol::{MailboxAddress, RelayKey};
 pub struct JudgedCommit {
     staged: Box<StagedCommit>,
     facts: CommitFacts,
-    author: Person,
 }
 
 impl JudgedCommit {
@@ -34,12 +33,6 @@ impl JudgedCommit {
     #[must_use]
     pub fn facts(&self) -> &CommitFacts {
         &self.facts
-    }
-
-    /// Who made it.
-    #[must_use]
-    pub fn author(&self) -> &Person {
-        &self.author
     }
 
     /// Whether it takes oneself out of the group.
@@ -72,7 +65,7 @@ impl Group {
         };
         let person = self.person_at(index)?;
         if self.alliance.seat(&person.identity).is_none_or(|seat| seat.role == Role::Observer) {
-            return Err(CryptoError::Refused(Refusal::NotOrganiser));
+            return Err(CryptoError::Refused(Refusal::ObserverWrites));
         }
         Ok((person, Message::decode(&application.into_bytes())?))
     }
@@ -123,8 +116,7 @@ impl Group {
         };
         let facts = self.facts(index, &staged)?;
         judge(&self.alliance, &facts)?;
-        let author = self.person_at(index)?;
-        Ok((self, JudgedCommit { staged, facts, author }))
+        Ok((self, JudgedCommit { staged, facts }))
     }
 
     /// Who vouched for a commit by its leaf key, whether the commit can be processed or not.
@@ -145,7 +137,7 @@ impl Group {
                 key.verify_strict(&sealed_by_author(address, commit), &Signature::from_bytes(&author.signature))
             })
             .map_err(|_| UNVERIFIED)?;
-        credential::verify(&member.credential, &member.signature_key)
+        credential::read_verified(&member.credential)
     }
 
     /// The keys of the mailbox that follows a commit.
@@ -173,7 +165,7 @@ impl Group {
     /// What a commit does, with every certificate verified and every public key measured.
     pub(super) fn facts(&self, author: LeafNodeIndex, staged: &StagedCommit) -> Result<CommitFacts, CryptoError> {
         let mut facts = CommitFacts {
-            author: self.person_at(author)?.identity,
+            author: self.person_at(author)?,
             author_after: None,
             added: Vec::new(),
             removed: Vec::new(),
