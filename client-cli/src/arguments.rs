@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
 /// What the user typed.
 #[derive(Debug, Parser)]
-#[command(name = "twiza", version, disable_help_flag = true, disable_version_flag = true)]
+#[command(name = "twiza", bin_name = "twiza", version, disable_help_flag = true, disable_version_flag = true)]
 #[command(disable_help_subcommand = true, subcommand_required = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -1,8 +1,8 @@
-//! What tests across crates share: a real relay in this process, and people with profiles of their own.
+//! A real relay in this process, and people with profiles of their own.
 
 use anyhow::{Context, Result};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -53,12 +53,6 @@ impl World {
         self.running.address().clone()
     }
 
-    /// The relay's folder.
-    #[must_use]
-    pub fn relay_folder(&self) -> PathBuf {
-        self.folder.path().join("relay")
-    }
-
     /// Stops the relay; its folder stays until the result is dropped.
     ///
     /// # Errors
@@ -74,9 +68,7 @@ impl World {
     /// # Errors
     /// Whatever keeps it from being made.
     pub async fn person(&self, name: &str, organisation: &str) -> Result<Engine> {
-        let folder = self.folder.path().join(name);
-        let (name, organisation) = (Name::new(name)?, Name::new(organisation)?);
-        Ok(Engine::create(&folder, PASSPHRASE, COST, &name, &organisation, environment()).await?)
+        person_in(&self.folder.path().join(name), name, organisation).await
     }
 
     /// A second program of somebody who has a profile already, as `watch` beside `send` is.
@@ -86,6 +78,15 @@ impl World {
     pub async fn again(&self, name: &str) -> Result<Engine> {
         Ok(Engine::open(&self.folder.path().join(name), PASSPHRASE, environment()).await?)
     }
+}
+
+/// Somebody with a new profile in a folder.
+///
+/// # Errors
+/// Whatever keeps it from being made.
+pub async fn person_in(folder: &Path, name: &str, organisation: &str) -> Result<Engine> {
+    let (name, organisation) = (Name::new(name)?, Name::new(organisation)?);
+    Ok(Engine::create(folder, PASSPHRASE, COST, &name, &organisation, environment()).await?)
 }
 
 fn environment() -> Environment {

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// A relay for Twiza: stores encrypted frames that it cannot read, group or attribute.
 #[derive(Debug, Parser)]
-#[command(name = "twiza-relay", version, propagate_version = true)]
+#[command(name = "twiza-relay", bin_name = "twiza-relay", version, propagate_version = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,0 +1,15 @@
+//! What tests across crates share: relays, people, and the ways between them.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`world`] | a relay and engines in this process |
+//! | [`programs`] | the two programs, as a user starts them |
+//! | [`passage`] | a way to a relay that a test can watch and cut |
+//! | [`search`] | looking for secrets where none may be |
+
+pub mod passage;
+pub mod programs;
+pub mod search;
+pub mod world;
+
+pub use world::{World, admit, texts};

@@ -1,0 +1,198 @@
+//! The two programs as scripts use them: the main job in JSON, and what is answered to bad input.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::Stdio;
+use tempfile::TempDir;
+use twiza_tests::programs;
+use twiza_tests::programs::{Person, RelayProcess};
+
+/// A relay and two people, of whom the first has founded an alliance.
+struct Scene {
+    folder: TempDir,
+    relay: RelayProcess,
+    amina: Person,
+    karim: Person,
+}
+
+impl Scene {
+    fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("relay");
+        RelayProcess::init(programs!(), &data, "127.0.0.1:0")?;
+        let relay = RelayProcess::serve(programs!(), &data, &[])?;
+        let home = folder.path().join("home");
+        let [amina, karim] = ["amina", "karim"].map(|profile| Person::new(programs!(), &home, profile));
+        amina.types(&["init", "--name", "Amina", "--organisation", "Nour"])?;
+        karim.types(&["init", "--name", "Karim", "--organisation", "Amal"])?;
+        amina.types(&["alliance", "create", "Tawiza", "--relay", &relay.address])?;
+        Ok(Self { folder, relay, amina, karim })
+    }
+
+    fn admit_karim(&self) -> Result<()> {
+        let link = self.invitation()?;
+        self.karim.types(&["join", &link])?;
+        let requests = self.amina.asks(&["requests"])?;
+        let number = requests["requests"][0]["number"].to_string();
+        self.amina.types(&["approve", &number])?;
+        self.karim.types(&["read"])?;
+        Ok(())
+    }
+
+    fn invitation(&self) -> Result<String> {
+        Ok(self.amina.asks(&["invite"])?["link"].as_str().context("no link")?.to_owned())
+    }
+}
+
+fn texts(read: &Value) -> Vec<(String, String)> {
+    let entries = read["entries"].as_array().into_iter().flatten().filter(|entry| entry["kind"] == "text");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    entries.map(|entry| (text(&entry["from"]["name"]), text(&entry["text"]))).collect()
+}
+
+#[test]
+fn scripts_do_the_main_job() -> Result<()> {
+    let scene = Scene::new()?;
+    let Scene { amina, karim, .. } = &scene;
+    scene.admit_karim()?;
+    assert_eq!(amina.asks(&["whoami"])?["name"], "Amina");
+    let (of_amina, of_karim) = (amina.asks(&["verify"])?, karim.asks(&["verify"])?);
+    assert_eq!(of_amina["safety_numbers"], of_karim["safety_numbers"], "the same room");
+    karim.types(&["send", "السلام عليكم"])?;
+    amina.types(&["send", "ⴰⵣⵓⵍ"])?;
+    let expected = [("Karim", "السلام عليكم"), ("Amina", "ⴰⵣⵓⵍ")].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(texts(&amina.asks(&["read"])?), expected[..1], "one's own words are nothing new");
+    assert_eq!(texts(&karim.asks(&["read"])?), expected[1..]);
+    assert_eq!(texts(&karim.asks(&["read"])?), [], "read is read");
+    assert_eq!(texts(&amina.asks(&["read", "--all"])?), expected);
+    assert_eq!(texts(&karim.asks(&["read", "--all"])?), expected);
+
+    amina.types(&["role", "Karim", "organiser"])?;
+    let members = karim.asks(&["members"])?;
+    let roles: Vec<_> =
+        members["members"].as_array().context("members")?.iter().map(|member| &member["role"]).collect();
+    assert_eq!(roles, ["organiser", "organiser"]);
+    let before = karim.asks(&["alliance", "show"])?["alliance"]["epoch"].as_u64();
+    karim.types(&["rotate"])?;
+    assert!(amina.asks(&["alliance", "show"])?["alliance"]["epoch"].as_u64() > before);
+    amina.types(&["leave"])?;
+    karim.types(&["read"])?;
+    assert_eq!(amina.asks(&["read"])?["alliance"]["status"], "left");
+    assert_eq!(karim.asks(&["members"])?["members"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[test]
+fn a_declined_request_is_told() -> Result<()> {
+    let scene = Scene::new()?;
+    let link = scene.invitation()?;
+    scene.karim.types(&["join", &link])?;
+    scene.amina.types(&["requests"])?;
+    scene.amina.types(&["decline", "1"])?;
+    assert_eq!(scene.karim.asks(&["read"])?["alliance"]["status"], "declined");
+    assert_eq!(scene.karim.is_refused(&["send", "hello"])?, (4, "error-not-active".to_owned()));
+    assert_eq!(scene.amina.is_refused(&["approve", "1"])?, (3, "error-unknown-request".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn a_passphrase_comes_by_a_descriptor_too_and_a_wrong_one_changes_nothing() -> Result<()> {
+    let scene = Scene::new()?;
+    let mut stranger = scene.amina.clone();
+    stranger.passphrase = "something else".to_owned();
+    assert_eq!(stranger.is_refused(&["alliance", "list"])?, (6, "error-wrong-passphrase".to_owned()));
+    let mut command = scene.amina.command(&["whoami", "--passphrase-fd", "0"]);
+    let mut child = command.env_remove("TWIZA_PASSPHRASE").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    child.stdin.take().context("no input")?.write_all(scene.amina.passphrase.as_bytes())?;
+    let output = child.wait_with_output()?;
+    assert!(output.status.success() && String::from_utf8(output.stdout)?.contains("Amina"));
+    let mut command = scene.amina.command(&["whoami"]);
+    assert_eq!(command.env_remove("TWIZA_PASSPHRASE").output()?.status.code(), Some(6), "nobody can be asked");
+    Ok(())
+}
+
+#[test]
+fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
+    let scene = Scene::new()?;
+    let Scene { amina, karim, .. } = &scene;
+    let link = scene.invitation()?;
+    karim.types(&["join", &link])?;
+    let damaged = link.replace("twiza:join:", "twiza:join:A");
+    let too_long = "n".repeat(65);
+    let pinned_to_another = another_pin(&scene)?;
+    let closed_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let (_, pin) = scene.relay.address.rsplit_once('/').context("a pin")?;
+    let nobody_there = format!("twiza://127.0.0.1:{closed_port}/{pin}");
+    let cases: &[(&Person, &[&str], i32, &str)] = &[
+        (amina, &["init", "--name", "Amina", "--organisation", "Nour"], 4, "error-profile-exists"),
+        (amina, &["alliance", "create", "", "--relay", &scene.relay.address], 2, "error-name-empty"),
+        (amina, &["alliance", "create", &too_long, "--relay", &scene.relay.address], 2, "error-name-long"),
+        (amina, &["alliance", "create", "a\u{202e}b", "--relay", &scene.relay.address], 2, "error-name-invisible"),
+        (amina, &["alliance", "create", "Other", "--relay", "relay.example"], 2, "error-address-scheme"),
+        (amina, &["alliance", "create", "Other", "--relay", "twiza://127.0.0.1:99999/x"], 2, "error-address-port"),
+        (amina, &["alliance", "create", "Other", "--relay", "twiza://127.0.0.1:7443/x"], 2, "error-address-key"),
+        (amina, &["alliance", "create", "Other", "--relay", &nobody_there], 5, "error-unreachable"),
+        (amina, &["alliance", "create", "Other", "--relay", &pinned_to_another], 7, "error-wrong-pin"),
+        (amina, &["relay", "check", &pinned_to_another], 7, "error-wrong-pin"),
+        (amina, &["read", "--alliance", "Nowhere"], 3, "error-unknown-alliance"),
+        (amina, &["send", " "], 2, "error-text-empty"),
+        (amina, &["remove", "Nobody"], 3, "error-unknown-member"),
+        (amina, &["role", "Nobody", "member"], 3, "error-unknown-member"),
+        (amina, &["approve", "77"], 3, "error-unknown-request"),
+        (amina, &["remove", "Amina"], 4, "error-not-possible"),
+        (amina, &["leave"], 4, "error-not-possible"),
+        (karim, &["send", "not yet"], 4, "error-not-active"),
+        (karim, &["invite"], 4, "error-not-active"),
+        (amina, &["join", "https://example.org"], 2, "error-invitation-prefix"),
+        (amina, &["join", &damaged], 2, "error-invitation-damaged"),
+        (amina, &["join", &link[..link.len() - 3]], 2, "error-invitation-damaged"),
+        (amina, &["join", &link], 4, "error-invitation-used"),
+    ];
+    for (person, arguments, exit, code) in cases {
+        assert_eq!(person.is_refused(arguments)?, (*exit, (*code).to_owned()), "{arguments:?}");
+    }
+    for unknown in [&["fly"][..], &["send"], &["send", "a", "--loud"], &["role", "Karim", "king"], &[]] {
+        assert_eq!(amina.tries(unknown)?.status.code(), Some(2), "{unknown:?}");
+    }
+    let nobody = Person::new(programs!(), &scene.folder.path().join("home"), "nobody");
+    assert_eq!(nobody.is_refused(&["read"])?, (3, "error-no-profile".to_owned()));
+
+    // After all this, everything is as it was.
+    assert_eq!(amina.asks(&["alliance", "list"])?["alliances"].as_array().map(Vec::len), Some(1));
+    assert_eq!(amina.asks(&["requests"])?["requests"][0]["person"]["name"], "Karim");
+    assert_eq!(amina.asks(&["alliance", "show"])?["outbox"]["messages"], 0);
+    Ok(())
+}
+
+/// The relay's address with the key of another relay in it.
+fn another_pin(scene: &Scene) -> Result<String> {
+    let other = scene.folder.path().join("other");
+    RelayProcess::init(programs!(), &other, "127.0.0.1:0")?;
+    let other = RelayProcess::serve(programs!(), &other, &[])?.address.clone();
+    let ((place, _), (_, pin)) =
+        (scene.relay.address.rsplit_once('/').context("a pin")?, other.rsplit_once('/').context("a pin")?);
+    Ok(format!("{place}/{pin}"))
+}
+
+#[test]
+fn what_is_said_while_the_relay_is_down_arrives_once_when_it_is_back() -> Result<()> {
+    let scene = Scene::new()?;
+    scene.admit_karim()?;
+    let Scene { folder, relay, amina, karim } = scene;
+    let data = folder.path().join("relay");
+    let port = relay.address.rsplit_once('/').and_then(|(place, _)| place.rsplit_once(':')).context("a port")?.1;
+    let listen = format!("127.0.0.1:{port}");
+    relay.kill()?;
+    assert_eq!(amina.is_refused(&["send", "kept"])?, (5, "error-waiting".to_owned()));
+    assert_eq!(amina.is_refused(&["remove", "Karim"])?, (5, "error-waiting".to_owned()));
+    assert!(amina.tries(&["read"])?.status.success(), "what was stored can be read");
+    let _again = RelayProcess::serve(programs!(), &data, &["--listen", &listen])?;
+    assert_eq!(amina.asks(&["alliance", "show"])?["outbox"]["messages"], 0);
+    let heard = texts(&karim.asks(&["read"])?);
+    assert_eq!(heard, [("Amina".to_owned(), "kept".to_owned())]);
+    assert_eq!(karim.asks(&["read"])?["alliance"]["status"], "removed");
+    assert_eq!(texts(&amina.asks(&["read", "--all"])?), heard, "once");
+    Ok(())
+}
