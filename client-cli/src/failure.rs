@@ -82,7 +82,7 @@ type Told<'a> = (&'static str, Vec<(&'static str, FluentValue<'a>)>, u8);
 impl Failure {
     /// Tells the person, or the script, and gives the exit code.
     pub(crate) fn report(&self, language: &Language, output: &Output) -> ExitCode {
-        let (id, variables, code) = self.told();
+        let (id, variables, code) = self.told(language);
         let message = language.text(id, &variables);
         if output.is_json() {
             let error = json!({ "version": JSON_VERSION, "error": { "code": id, "message": message } });
@@ -93,9 +93,9 @@ impl Failure {
         ExitCode::from(code)
     }
 
-    fn told(&self) -> Told<'_> {
+    fn told(&self, language: &Language) -> Told<'_> {
         match self {
-            Self::Client(error) => client(error),
+            Self::Client(error) => client(error, language),
             Self::RelayAddress(error) => relay_address(error),
             Self::NoPassphrase => ("error-no-passphrase", vec![], EXIT_PASSPHRASE),
             Self::PassphrasesDiffer => ("error-passphrases-differ", vec![], EXIT_PASSPHRASE),
@@ -105,7 +105,7 @@ impl Failure {
             Self::Io(error) => ("error-io", vec![("cause", error.to_string().into())], EXIT_OTHER),
             Self::NoHome => ("error-no-home", vec![], EXIT_OTHER),
             Self::Waiting { messages, changes, cause } => {
-                let (_, _, code) = client(cause);
+                let (_, _, code) = client(cause, language);
                 let cause = render::line(&cause.to_string());
                 let variables = vec![
                     ("messages", FluentValue::from(*messages)),
@@ -118,7 +118,7 @@ impl Failure {
     }
 }
 
-fn client(error: &ClientError) -> Told<'_> {
+fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
     let text = |value: &str| FluentValue::from(render::line(value));
     let path = |path: &std::path::Path| FluentValue::from(path.display().to_string());
     match error {
@@ -140,7 +140,10 @@ fn client(error: &ClientError) -> Told<'_> {
         }
         ClientError::NotActive(status) => ("error-not-active", vec![("status", status.as_str().into())], EXIT_REFUSED),
         ClientError::NotOrganiser => ("error-not-organiser", vec![], EXIT_REFUSED),
-        ClientError::NotPossible(reason) => ("error-not-possible", vec![("reason", text(reason))], EXIT_REFUSED),
+        ClientError::NotPossible(obstacle) => {
+            let reason = render::reason(language, obstacle.code());
+            ("error-not-possible", vec![("reason", reason.into())], EXIT_REFUSED)
+        }
         ClientError::Name(NameError::Empty) => ("error-name-empty", vec![], EXIT_USAGE),
         ClientError::Name(NameError::TooLong) => ("error-name-long", vec![], EXIT_USAGE),
         ClientError::Name(NameError::Invisible) => ("error-name-invisible", vec![], EXIT_USAGE),

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
 use twiza_crypto::name::is_invisible;
 use twiza_crypto::words::SafetyWords;
+use unicode_normalization::UnicodeNormalization;
 
 /// Text of several lines, without anything that a terminal would obey or hide. Every line after the first is indented,
 /// so that no line of a message can pass for the beginning of another.
@@ -46,9 +47,11 @@ pub(crate) fn day(days: u32) -> String {
     }
 }
 
-/// Safety words in the user's language, with their numbers, which are the same in every language.
+/// Safety words in the user's language, with their numbers, which are the same in every language. The word lists keep
+/// letters and accents apart (NFKD), which some terminals and screen readers mangle.
 pub(crate) fn words(language: &Language, words: &SafetyWords) -> String {
-    format!("{} ({words})", words.words(language.word_language()).join(" "))
+    let composed: String = words.words(language.word_language()).join(" ").nfc().collect();
+    format!("{composed} ({words})")
 }
 
 /// Something to read.
@@ -84,10 +87,21 @@ fn event(language: &Language, event: &Event) -> String {
         ),
         Event::RefusedCommit { person: Some(person) } => one("event-refused", person),
         Event::RefusedCommit { person: None } => language.text("event-refused-unknown", &[]),
+        Event::NotSent { text, reason } => language
+            .text("event-not-sent", &[("text", block(text).into()), ("reason", self::reason(language, reason).into())]),
+        Event::NotDone { change, reason } => language.text(
+            "event-not-done",
+            &[("change", change.as_str().into()), ("reason", self::reason(language, reason).into())],
+        ),
         Event::Unreadable => language.text("event-unreadable", &[]),
         Event::NotUnderstood { person } => one("event-not-understood", person),
         Event::HistoryDiffers { person } => one("event-history-differs", person),
     }
+}
+
+/// Why something was not possible, in words.
+pub(crate) fn reason(language: &Language, code: &str) -> String {
+    language.text(&format!("reason-{code}"), &[])
 }
 
 /// A role, in words.
@@ -97,7 +111,8 @@ pub(crate) fn role(language: &Language, role: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{block, line};
+    use super::{Language, SafetyWords, block, line, words};
+    use twiza_crypto::identity::Identity;
 
     #[test]
     fn a_peers_text_cannot_steer_the_terminal() {
@@ -108,6 +123,15 @@ mod tests {
     #[test]
     fn a_line_of_a_message_cannot_pass_for_another_message() {
         assert_eq!(block("one\nAmina: two\r\nthree\rfour"), "one\n    Amina: two\n    three four");
+    }
+
+    #[test]
+    fn safety_words_are_composed() {
+        let french = Language::named("fr");
+        let shown: String = (0..=u8::MAX)
+            .map(|octet| words(&french, &SafetyWords::of_person(&Identity::from_bytes([octet; 32]))))
+            .collect();
+        assert!(shown.contains('é') && !shown.contains('\u{301}'));
     }
 
     #[test]

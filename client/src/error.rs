@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use twiza_crypto::invitation::InvitationError;
 use twiza_crypto::name::NameError;
-use twiza_crypto::{CryptoError, EntropyError};
+use twiza_crypto::{CryptoError, EntropyError, Obstacle};
 
 /// An error of the engine. Nothing that was accepted before is lost by any of them.
 #[derive(Debug, Error)]
@@ -52,9 +52,9 @@ pub enum ClientError {
     /// Only organisers can do this. The user's: ask one.
     #[error("only organisers can do this")]
     NotOrganiser,
-    /// The alliance's rules, or the group's state, do not allow it; the text says what.
-    #[error("{0}")]
-    NotPossible(String),
+    /// The alliance's rules, or the group's state, do not allow it. The user's.
+    #[error(transparent)]
+    NotPossible(Obstacle),
     /// A name that is none. The user's.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -92,11 +92,19 @@ pub enum ClientError {
 impl From<CryptoError> for ClientError {
     fn from(error: CryptoError) -> Self {
         match error {
-            CryptoError::Refused(twiza_crypto::judge::Refusal::NotOrganiser) => Self::NotOrganiser,
-            CryptoError::Refused(refusal) => Self::NotPossible(refusal.to_string()),
-            CryptoError::NotPossible(reason) => Self::NotPossible(reason.to_owned()),
+            CryptoError::Refused(refusal) => Obstacle::from(refusal).into(),
+            CryptoError::NotPossible(obstacle) => obstacle.into(),
             CryptoError::TooLarge { found, limit } => Self::TextTooLong { found, limit },
             other => Self::Crypto(other),
+        }
+    }
+}
+
+impl From<Obstacle> for ClientError {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::NotOrganiser => Self::NotOrganiser,
+            other => Self::NotPossible(other),
         }
     }
 }

@@ -20,9 +20,9 @@ pub enum CryptoError {
     /// A commit against the alliance's rules. Its author's fault; the group goes on without it.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
-    /// The caller asked for what the state does not allow. The caller's fault; the text says what.
-    #[error("{0}")]
-    NotPossible(&'static str),
+    /// The caller asked for what the state does not allow. The caller's fault.
+    #[error(transparent)]
+    NotPossible(#[from] Obstacle),
     /// The caller's input is larger than the limit, both in octets.
     #[error("{found} octets are more than the limit of {limit}")]
     TooLarge {
@@ -40,6 +40,90 @@ pub enum CryptoError {
     /// A fault of ours.
     #[error("a bug in Twiza: {0}")]
     Bug(&'static str),
+}
+
+/// Why a member's own wish cannot be carried out. A closed set, so that front ends can say it in any language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// One is out of the group.
+    #[error("you are no longer a member of this alliance")]
+    NotMember,
+    /// Nobody in the group has this identity.
+    #[error("there is no such member")]
+    UnknownMember,
+    /// More than one commit may add, or than an alliance may have.
+    #[error("these are too many members to add at once")]
+    TooMany,
+    /// Somebody who is to be let in is a member already.
+    #[error("this person is a member already")]
+    MemberAlready,
+    /// Nobody can commit its own removal (RFC 9420, section 12.2).
+    #[error("nobody can remove itself: leave instead")]
+    OwnRemoval,
+    /// Observers read, but do not write.
+    #[error("observers read, but do not write")]
+    Observer,
+    /// Only organisers can do it.
+    #[error("only organisers can do this")]
+    NotOrganiser,
+    /// Nobody would be left to organise the alliance.
+    #[error("the last organiser cannot go: give somebody else the role first")]
+    LastOrganiser,
+    /// Another rule of the alliance, or a fault of ours.
+    #[error("the alliance's rules do not allow it")]
+    Rules,
+}
+
+impl Obstacle {
+    const ALL: [Self; 9] = [
+        Self::NotMember,
+        Self::UnknownMember,
+        Self::TooMany,
+        Self::MemberAlready,
+        Self::OwnRemoval,
+        Self::Observer,
+        Self::NotOrganiser,
+        Self::LastOrganiser,
+        Self::Rules,
+    ];
+
+    /// A name for stores and scripts, which stays.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotMember => "not-member",
+            Self::UnknownMember => "unknown-member",
+            Self::TooMany => "too-many",
+            Self::MemberAlready => "member-already",
+            Self::OwnRemoval => "own-removal",
+            Self::Observer => "observer",
+            Self::NotOrganiser => "not-organiser",
+            Self::LastOrganiser => "last-organiser",
+            Self::Rules => "rules",
+        }
+    }
+
+    /// The obstacle with this code.
+    #[must_use]
+    pub fn with_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|obstacle| obstacle.code() == code)
+    }
+}
+
+impl From<Refusal> for Obstacle {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotOrganiser => Self::NotOrganiser,
+            Refusal::NoOrganiser => Self::LastOrganiser,
+            Refusal::AddedTwice => Self::MemberAlready,
+            Refusal::RemovedStranger => Self::UnknownMember,
+            Refusal::AuthorNotMember => Self::NotMember,
+            Refusal::AuthorRemoved => Self::OwnRemoval,
+            Refusal::ObserverWrites => Self::Observer,
+            _ => Self::Rules,
+        }
+    }
 }
 
 impl CryptoError {

@@ -39,6 +39,6 @@ pub mod wire;
 pub mod words;
 
 pub use entropy::{Entropy, EntropyError, Random};
-pub use error::CryptoError;
+pub use error::{CryptoError, Obstacle};
 pub use state::{GroupState, StateChanges};
 pub use suite::{CIPHERSUITE_NAME, HYBRID_PUBLIC_KEY_BYTES};

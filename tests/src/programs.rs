@@ -122,8 +122,8 @@ impl Person {
             command.env_remove(name);
         }
         command.env("TWIZA_HOME", &self.home).env("TWIZA_PASSPHRASE", &self.passphrase);
-        command.args(["--profile", &self.profile, "--lang", "en"]).args(arguments);
-        command.stdin(Stdio::null());
+        command.env("TWIZA_LANG", "en").args(["--profile", &self.profile]).args(arguments);
+        command.env_remove("COLUMNS").stdin(Stdio::null());
         command
     }
 

@@ -3,6 +3,8 @@
 use anyhow::Result;
 use twiza_client::ClientError;
 use twiza_client::store::alliances::Status;
+use twiza_client::store::history::{Event, Item};
+use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::name::Name;
 use twiza_tests::{World, admit, texts};
@@ -42,6 +44,27 @@ async fn what_is_said_while_the_relay_is_away_waits() -> Result<()> {
     let _folder = world.stop().await?;
     assert!(amina.send(alliance, "kept").await.is_err_and(|error| error.is_retryable()));
     assert_eq!(amina.outbox(alliance).await?.messages, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_never_be_sent_is_told_and_kept() -> Result<()> {
+    let world = World::new().await?;
+    let (amina, karim) = (world.person("Amina", "Nour").await?, world.person("Karim", "Amal").await?);
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    let of_karim = admit(&amina, alliance, &karim).await?;
+    amina.set_role(alliance, "Karim", Role::Observer).await?;
+    // Karim does not know yet: his client seals, loses the race against the change, and learns that he may not write.
+    let refused = karim.send(of_karim, "my long note").await;
+    assert!(matches!(refused, Err(ClientError::NotPossible(Obstacle::Observer))), "{refused:?}");
+    let entries = karim.entries(of_karim, 0, false).await?;
+    let kept = entries.iter().filter_map(|entry| match &entry.item {
+        Item::Event(Event::NotSent { text, reason }) => Some((text.as_str(), reason.as_str())),
+        _ => None,
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), [("my long note", Obstacle::Observer.code())]);
+    assert_eq!(karim.outbox(of_karim).await?.messages, 0);
+    world.stop().await?;
     Ok(())
 }
 

@@ -212,6 +212,17 @@ event-rotated = { $person } has new keys.
 event-role = { $by } gave { $person } the role: { $role }.
 event-refused = A change by { $person } was against the rules and was refused.
 event-refused-unknown = A change that nobody vouched for was refused.
+event-not-sent =
+    NOT SENT: { $reason } What you had written:
+        { $text }
+event-not-done =
+    NOT DONE: { $change ->
+        [add] letting somebody in.
+        [remove] removing a member.
+        [role] giving a role.
+        [leave] leaving.
+       *[rotate] taking new keys.
+    } { $reason }
 event-unreadable = A message could not be read.
 event-not-understood = { $person } sent something that a later version of Twiza can read.
 event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.
@@ -248,7 +259,16 @@ error-not-active =
        *[stuck] This alliance cannot go on. An organiser must found it anew.
     }
 error-not-organiser = Only organisers can do this. `twiza members` shows who they are.
-error-not-possible = This cannot be done: { $reason }
+error-not-possible = This cannot be done. { $reason }
+reason-not-member = You are no longer a member of this alliance.
+reason-unknown-member = There is no such member any more.
+reason-too-many = These are too many people for one time: approve fewer.
+reason-member-already = This person is a member already.
+reason-own-removal = You cannot remove yourself: use `twiza leave`.
+reason-observer = Observers read, but do not write. An organiser can give you another role.
+reason-not-organiser = Only organisers can do this.
+reason-last-organiser = You are the last organiser: give somebody else the role first, with `twiza role`.
+reason-rules = The alliance's rules do not allow it.
 error-name-empty = A name cannot be empty.
 error-name-long = A name cannot be longer than 64 characters.
 error-name-invisible = A name cannot contain characters that are invisible or change the direction of text.

@@ -211,6 +211,17 @@ event-rotated = { $person } a de nouvelles clés.
 event-role = { $by } a donné à { $person } le rôle : { $role }.
 event-refused = Un changement de { $person } était contre les règles et a été refusé.
 event-refused-unknown = Un changement dont personne ne répondait a été refusé.
+event-not-sent =
+    NON ENVOYÉ : { $reason } Vous aviez écrit :
+        { $text }
+event-not-done =
+    NON FAIT : { $change ->
+        [add] faire entrer quelqu'un.
+        [remove] retirer un membre.
+        [role] donner un rôle.
+        [leave] partir.
+       *[rotate] prendre de nouvelles clés.
+    } { $reason }
 event-unreadable = Un message n'a pas pu être lu.
 event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
 event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.
@@ -247,7 +258,16 @@ error-not-active =
        *[stuck] Cette alliance ne peut pas continuer. Il faut la fonder à nouveau.
     }
 error-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire. `twiza members` les montre.
-error-not-possible = Ce n'est pas possible : { $reason }
+error-not-possible = Ce n'est pas possible. { $reason }
+reason-not-member = Vous n'êtes plus membre de cette alliance.
+reason-unknown-member = Ce membre n'existe plus.
+reason-too-many = Cela fait trop de personnes à la fois : approuvez-en moins.
+reason-member-already = Cette personne est déjà membre.
+reason-own-removal = Vous ne pouvez pas vous retirer : utilisez `twiza leave`.
+reason-observer = Qui observe lit, mais n'écrit pas. Une personne qui organise peut vous donner un autre rôle.
+reason-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire.
+reason-last-organiser = Vous êtes seul·e à organiser : donnez d'abord ce rôle à quelqu'un, avec `twiza role`.
+reason-rules = Les règles de l'alliance ne le permettent pas.
 error-name-empty = Un nom ne peut pas être vide.
 error-name-long = Un nom ne peut pas dépasser 64 caractères.
 error-name-invisible = Un nom ne peut pas contenir de caractères invisibles ou qui changent le sens du texte.

@@ -1,5 +1,6 @@
 //! Reading a mailbox: from the relay's page to history, in steps that are each one transaction.
 
+use super::push::give_up;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::{InboundFrame, Page};
@@ -8,7 +9,6 @@ use crate::store::history::{self, Event, NewText, ShownPerson};
 use crate::store::outbox::{self, Want};
 use crate::store::{groups, reading};
 use sqlx::SqliteConnection;
-use twiza_crypto::CryptoError;
 use twiza_crypto::alliance::AllianceState;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::credential::Person;
@@ -16,6 +16,7 @@ use twiza_crypto::epoch::EpochKeys;
 use twiza_crypto::group::{Group, Member};
 use twiza_crypto::judge::CommitFacts;
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::{CryptoError, Obstacle};
 use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Sequence};
 
 /// The mailbox that is being read.
@@ -348,7 +349,9 @@ impl Engine {
     ) -> Result<(), ClientError> {
         let own = self.profile.key.identity();
         let status = if facts.departed.contains(&own) { Status::Left } else { Status::Removed };
-        outbox::fail_all(step, row.id, "you are no longer a member of this alliance").await?;
+        for intent in outbox::open_intents(step, row.id).await? {
+            give_up(step, row, &intent, Obstacle::NotMember).await?;
+        }
         reading::leave_mailbox(step, row.id).await?;
         groups::delete(step, row.id).await?;
         alliances::set_status(step, row.id, status).await

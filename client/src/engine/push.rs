@@ -6,10 +6,12 @@ use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::RelayConnection;
 use crate::store::alliances::{self, AllianceRow};
+use crate::store::history::{self, Event};
 use crate::store::invitations::{self, InvitationStatus};
 use crate::store::outbox::{self, Intent, IntentState, RotateCause, Want};
 use crate::store::{corrupt, groups};
 use sqlx::SqliteConnection;
+use twiza_crypto::Obstacle;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::epoch::EpochKeys;
 use twiza_crypto::group::Group;
@@ -37,6 +39,29 @@ struct Sealed {
     frames: Vec<Frame>,
     closing: bool,
     welcome: Option<Vec<u8>>,
+}
+
+/// Gives a wish up, and says so where everything else is read: nothing that somebody wanted fails in silence.
+pub(super) async fn give_up(
+    step: &mut SqliteConnection,
+    row: &AllianceRow,
+    intent: &Intent,
+    why: Obstacle,
+) -> Result<(), ClientError> {
+    outbox::fail(step, intent.id, why).await?;
+    let reason = why.code().to_owned();
+    let event = match &intent.want {
+        Want::Send { text, .. } => Event::NotSent { text: text.clone(), reason },
+        Want::Rotate { cause: RotateCause::Joined | RotateCause::Age | RotateCause::Departure } => return Ok(()),
+        Want::Add { .. } => Event::NotDone { change: "add".to_owned(), reason },
+        Want::Remove { .. } => Event::NotDone { change: "remove".to_owned(), reason },
+        Want::SetRole { .. } => Event::NotDone { change: "role".to_owned(), reason },
+        Want::Rotate { cause: RotateCause::User } => Event::NotDone { change: "rotate".to_owned(), reason },
+        // Whoever is out has what it wanted.
+        Want::Leave if why == Obstacle::NotMember => return Ok(()),
+        Want::Leave => Event::NotDone { change: "leave".to_owned(), reason },
+    };
+    history::add_event(step, row.id, &row.place, &event).await
 }
 
 impl Engine {
@@ -104,13 +129,18 @@ impl Engine {
                 step.commit().await?;
                 return Ok(false);
             }
-            Err(error @ (ClientError::NotOrganiser | ClientError::NotPossible(_) | ClientError::Crypto(_))) => {
+            Err(error) => {
+                let why = match error {
+                    ClientError::NotOrganiser => Obstacle::NotOrganiser,
+                    ClientError::NotPossible(obstacle) => obstacle,
+                    ClientError::Crypto(_) => Obstacle::Rules,
+                    other => return Err(other),
+                };
                 drop(group);
-                outbox::fail(&mut step, intent.id, &error.to_string()).await?;
+                give_up(&mut step, &row, intent, why).await?;
                 step.commit().await?;
                 return Ok(false);
             }
-            Err(error) => return Err(error),
         };
         let Sealed { frames, closing, welcome } = sealed;
         groups::apply(&mut step, row.id, &group.take_changes()).await?;

@@ -73,7 +73,7 @@ impl Engine {
         self.sync(alliance).await?;
         let done = outbox::intent(&mut *self.store.reader().await?, intent).await?;
         match done.filter(|intent| intent.state == IntentState::Failed).and_then(|intent| intent.failure) {
-            Some(why) => Err(ClientError::NotPossible(why)),
+            Some(why) => Err(why.into()),
             None => Ok(()),
         }
     }

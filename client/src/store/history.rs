@@ -71,6 +71,20 @@ pub enum Event {
         /// Whose, if its author's seal verifies.
         person: Option<ShownPerson>,
     },
+    /// A text of one's own that will never be sent.
+    NotSent {
+        /// What it said, so that it is not lost.
+        text: String,
+        /// The code of the [`twiza_crypto::Obstacle`].
+        reason: String,
+    },
+    /// A change of one's own that will never be made.
+    NotDone {
+        /// Which: `add`, `remove`, `role`, `rotate` or `leave`.
+        change: String,
+        /// The code of the [`twiza_crypto::Obstacle`].
+        reason: String,
+    },
     /// A message of a member that could not be decrypted.
     Unreadable,
     /// A message of a later version of Twiza.

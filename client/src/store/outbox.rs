@@ -4,6 +4,7 @@ use crate::ClientError;
 use crate::store::corrupt;
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection};
+use twiza_crypto::Obstacle;
 use twiza_protocol::{Frame, FrameDigest, MailboxKey};
 
 /// What somebody wants. Stays the same through every attempt.
@@ -59,7 +60,7 @@ pub(crate) struct Intent {
     pub(crate) id: i64,
     pub(crate) want: Want,
     pub(crate) state: IntentState,
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Obstacle>,
 }
 
 /// A sealed frame that waits for the relay's receipt.
@@ -107,7 +108,9 @@ fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Intent, ClientError> {
         _ => return Err(corrupt("intent", "state", id)),
     };
     let want = serde_json::from_str(row.get("body")).map_err(|_| corrupt("intent", "body", id))?;
-    Ok(Intent { id, want, state, failure: row.get("failure") })
+    let failure: Option<&str> = row.get("failure");
+    let failure = failure.map(|code| Obstacle::with_code(code).ok_or_else(|| corrupt("intent", "failure", id)));
+    Ok(Intent { id, want, state, failure: failure.transpose()? })
 }
 
 /// Notes what was sealed for an intent.
@@ -218,9 +221,10 @@ pub(crate) async fn finish(connection: &mut SqliteConnection, intent: i64) -> Re
     Ok(())
 }
 
-pub(crate) async fn fail(connection: &mut SqliteConnection, intent: i64, why: &str) -> Result<(), ClientError> {
+/// It cannot be carried out, now or later.
+pub(crate) async fn fail(connection: &mut SqliteConnection, intent: i64, why: Obstacle) -> Result<(), ClientError> {
     sqlx::query("update intent set state = 'failed', failure = ?, welcome = null where id = ?")
-        .bind(why)
+        .bind(why.code())
         .bind(intent)
         .execute(&mut *connection)
         .await?;
@@ -235,20 +239,6 @@ pub(crate) async fn requeue(connection: &mut SqliteConnection, alliance: i64) ->
         .execute(&mut *connection)
         .await?;
     sqlx::query("update intent set state = 'queued', welcome = null where alliance = ? and state = 'sealed'")
-        .bind(alliance)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// One will never be able to carry these out.
-pub(crate) async fn fail_all(connection: &mut SqliteConnection, alliance: i64, why: &str) -> Result<(), ClientError> {
-    sqlx::query("delete from posting where alliance = ? and intent is not null")
-        .bind(alliance)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("update intent set state = 'failed', failure = ?, welcome = null where alliance = ? and state in ('queued', 'sealed')")
-        .bind(why)
         .bind(alliance)
         .execute(connection)
         .await?;

@@ -3,11 +3,11 @@
 use super::join::JoinRequest;
 use super::receive::self_remover;
 use super::{Group, group_context_extensions};
-use crate::CryptoError;
 use crate::alliance::{AllianceState, MEMBERS_MAX, Role, Seat};
 use crate::content::AuthorSeal;
 use crate::identity::Identity;
 use crate::judge::{CommitFacts, judge};
+use crate::{CryptoError, Obstacle};
 use ed25519_dalek::Signer as _;
 use openmls::prelude::LeafNodeIndex;
 use openmls_traits::OpenMlsProvider;
@@ -126,13 +126,13 @@ impl Group {
             Change::Rotate => {}
             Change::Remove(gone) => after = after.without(gone),
             Change::SetRole(identity, role) => {
-                let seat = after.seat(identity).ok_or(CryptoError::NotPossible("there is no such member"))?;
+                let seat = after.seat(identity).ok_or(Obstacle::UnknownMember)?;
                 let seat = Seat { role: *role, ..seat.clone() };
                 after = after.with_seat(seat);
             }
             Change::Add(admitted) => {
                 if admitted.len() > ADDITIONS_MAX || after.seats.len() + admitted.len() > MEMBERS_MAX {
-                    return Err(CryptoError::NotPossible("these are too many members to add at once"));
+                    return Err(Obstacle::TooMany.into());
                 }
                 for (request, role) in admitted {
                     let identity = request.person.identity;
@@ -150,13 +150,13 @@ impl Group {
     fn removals(&self, change: &Change, departing: &[Identity]) -> Result<Vec<LeafNodeIndex>, CryptoError> {
         let Change::Remove(gone) = change else { return Ok(Vec::new()) };
         if gone.contains(&self.own_identity()?) {
-            return Err(CryptoError::NotPossible("nobody can remove itself: leave instead"));
+            return Err(Obstacle::OwnRemoval.into());
         }
         let members = self.members()?;
         let mut leaves = Vec::new();
         for identity in gone.iter().filter(|identity| !departing.contains(identity)) {
             let found = members.iter().find(|member| member.person.identity == *identity);
-            let found = found.ok_or(CryptoError::NotPossible("there is no such member"))?;
+            let found = found.ok_or(Obstacle::UnknownMember)?;
             leaves.push(LeafNodeIndex::new(found.leaf_index));
         }
         Ok(leaves)

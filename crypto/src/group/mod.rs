@@ -19,7 +19,7 @@ use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
 use crate::state::Provider;
 use crate::suite::{ALLIANCE_EXTENSION, CIPHERSUITE, RECOVERY_EXTENSION, capabilities};
-use crate::{CryptoError, GroupState, Random, StateChanges};
+use crate::{CryptoError, GroupState, Obstacle, Random, StateChanges};
 use ed25519_dalek::{Signer as _, SigningKey};
 use openmls::prelude::{
     BasicCredential, Ciphersuite, CredentialType, CredentialWithKey, Extension, ExtensionType, Extensions,
@@ -269,7 +269,7 @@ impl Group {
     pub fn epoch_keys(&self, relay: &RelayKey, branch: Branch) -> Result<EpochKeys, CryptoError> {
         EpochKeys::export(relay, branch, |label, context, length| {
             let exported = self.mls.export_secret(self.provider.crypto(), label, context, length);
-            exported.map_err(|_| CryptoError::NotPossible("you are no longer a member of this alliance"))
+            exported.map_err(|_| Obstacle::NotMember.into())
         })
     }
 
@@ -298,7 +298,7 @@ impl Group {
     pub fn encrypt_message(&mut self, message: &Message) -> Result<Vec<u8>, CryptoError> {
         let role = self.alliance.seat(&self.own_identity()?).map(|seat| seat.role);
         if role == Some(Role::Observer) {
-            return Err(CryptoError::NotPossible("observers read, but do not write"));
+            return Err(Obstacle::Observer.into());
         }
         let sealed = self.mls.create_message(&self.provider, &self.device, &message.encode()?);
         sealed.map_err(CryptoError::mls)?.to_bytes().map_err(CryptoError::mls)
@@ -311,7 +311,7 @@ impl Group {
     pub fn propose_leave(&mut self) -> Result<Vec<u8>, CryptoError> {
         let own = self.own_identity()?;
         if self.organisers_after_departures(Some(own)) == 0 {
-            return Err(CryptoError::NotPossible("the last organiser cannot leave: give somebody else the role first"));
+            return Err(Obstacle::LastOrganiser.into());
         }
         self.set_policy(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY)?;
         let proposal = self.mls.leave_group_via_self_remove(&self.provider, &self.device);

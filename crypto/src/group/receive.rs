@@ -4,7 +4,6 @@
 use super::commit::sealed_by_author;
 use super::join::{check_key_package, check_tree_keys, key_length};
 use super::{Group, alliance_of};
-use crate::CryptoError;
 use crate::alliance::Role;
 use crate::content::AuthorSeal;
 use crate::credential::{self, Person};
@@ -13,6 +12,7 @@ use crate::judge::{CommitFacts, Refusal, judge};
 use crate::message::Message;
 use crate::recovery::RecoveryMailbox;
 use crate::suite::public_key_bytes;
+use crate::{CryptoError, Obstacle};
 use ed25519_dalek::{Signature, VerifyingKey};
 use openmls::prelude::{
     ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, Proposal, ProtocolMessage,
@@ -147,7 +147,7 @@ impl Group {
     pub fn epoch_keys_after(&self, commit: &JudgedCommit, relay: &RelayKey) -> Result<EpochKeys, CryptoError> {
         EpochKeys::export(relay, Branch::default(), |label, context, length| {
             let exported = commit.staged.export_secret(self.provider.crypto(), label, context, length);
-            exported.map_err(|_| CryptoError::NotPossible("you are no longer a member of this alliance"))
+            exported.map_err(|_| Obstacle::NotMember.into())
         })
     }
 

@@ -1,0 +1,132 @@
+//! What people see: golden files of the terminal, in every complete language.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p twiza-tests --test terminal` writes them anew; read the difference then.
+
+use anyhow::{Context, Result};
+use snapbox::data::DataFormat;
+use snapbox::{Assert, Data, Redactions};
+use std::fmt::Write;
+use std::path::Path;
+use twiza_tests::programs;
+use twiza_tests::programs::{Person, RelayProcess};
+
+const LANGUAGES: [&str; 2] = ["en", "fr"];
+
+/// A terminal session, as it would stand on the screen: what is typed, then data, then talk.
+struct Session {
+    language: &'static str,
+    screen: String,
+    redactions: Redactions,
+}
+
+impl Session {
+    fn new(language: &'static str, folder: &Path) -> Result<Self> {
+        let mut redactions = Redactions::new();
+        redactions.insert("[FOLDER]", folder.display().to_string())?;
+        redactions.insert("[WORDS]", pattern(r"(?<redacted>[^ :\n]+( [^ :\n]+){7} \([0-9 ]{39}\))")?)?;
+        Ok(Self { language, screen: String::new(), redactions })
+    }
+
+    /// Types a command; gives what it printed as data.
+    fn types(&mut self, person: &Person, arguments: &[&str]) -> Result<String> {
+        let output = person.command(&[&["--lang", self.language], arguments].concat()).output()?;
+        let (data, talk) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        writeln!(self.screen, "$ twiza {}\n{data}{talk}", arguments.join(" "))?;
+        match output.status.code() {
+            Some(0) => {}
+            code => writeln!(self.screen, "(exit code {})\n", code.context("ended by a signal")?)?,
+        }
+        Ok(data.trim_end().to_owned())
+    }
+
+    fn is_as_before(self, name: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.{}.txt", self.language));
+        let assert = Assert::new().redact_with(self.redactions).action_env("SNAPSHOTS");
+        assert.eq(self.screen, Data::read_from(&file, Some(DataFormat::Text)));
+    }
+}
+
+fn pattern(text: &str) -> Result<regex::Regex> {
+    Ok(regex::Regex::new(text)?)
+}
+
+#[test]
+fn a_life() -> Result<()> {
+    for language in LANGUAGES {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("relay");
+        RelayProcess::init(programs!(), &data, "127.0.0.1:0")?;
+        let relay = RelayProcess::serve(programs!(), &data, &[])?;
+        let [amina, karim] =
+            ["amina", "karim"].map(|profile| Person::new(programs!(), &folder.path().join("home"), profile));
+        let mut session = Session::new(language, folder.path())?;
+        session.redactions.insert("[RELAY]", relay.address.clone())?;
+        let place = relay.address.trim_start_matches("twiza://").split('/').next().context("a place")?.to_owned();
+        session.redactions.insert("[PLACE]", place)?;
+        session.types(&amina, &["init", "--name", "Amina", "--organisation", "Nour"])?;
+        session.types(&amina, &["relay", "check", &relay.address])?;
+        session.types(&amina, &["alliance", "list"])?;
+        session.types(&amina, &["alliance", "create", "Tawiza", "--relay", &relay.address])?;
+        let link = session.types(&amina, &["invite"])?;
+        session.redactions.insert("[INVITATION]", link.clone())?;
+        session.types(&karim, &["init", "--name", "كريم", "--organisation", "أمل"])?;
+        session.types(&karim, &["whoami"])?;
+        session.types(&karim, &["join", &link])?;
+        session.types(&karim, &["send", "Am I in?"])?;
+        session.types(&amina, &["requests"])?;
+        session.types(&amina, &["approve", "1"])?;
+        session.types(&karim, &["read"])?;
+        session.types(&karim, &["send", "ⴰⵣⵓⵍ\u{202e}\u{1b}[31m"])?;
+        session.types(&amina, &["read"])?;
+        session.types(&amina, &["members"])?;
+        session.types(&amina, &["verify"])?;
+        session.types(&amina, &["role", "1", "organiser"])?;
+        session.types(&amina, &["rotate"])?;
+        session.types(&amina, &["alliance", "show"])?;
+        session.types(&karim, &["remove", "Amina"])?;
+        session.types(&amina, &["read"])?;
+        session.types(&karim, &["leave"])?;
+        session.is_as_before("life");
+    }
+    Ok(())
+}
+
+#[test]
+fn help() -> Result<()> {
+    let commands: [&[&str]; 24] = [
+        &[],
+        &["init"],
+        &["whoami"],
+        &["relay"],
+        &["relay", "check"],
+        &["alliance"],
+        &["alliance", "create"],
+        &["alliance", "list"],
+        &["alliance", "show"],
+        &["invite"],
+        &["join"],
+        &["requests"],
+        &["approve"],
+        &["decline"],
+        &["send"],
+        &["read"],
+        &["watch"],
+        &["members"],
+        &["role"],
+        &["remove"],
+        &["leave"],
+        &["rotate"],
+        &["verify"],
+        &["fly"],
+    ];
+    for language in LANGUAGES {
+        let folder = tempfile::tempdir()?;
+        let nobody = Person::new(programs!(), folder.path(), "nobody");
+        let mut session = Session::new(language, folder.path())?;
+        for command in commands {
+            session.types(&nobody, &[command, &["--help"]].concat())?;
+        }
+        session.is_as_before("help");
+    }
+    Ok(())
+}
