@@ -61,6 +61,9 @@ pub enum Obstacle {
     /// Nobody can commit its own removal (RFC 9420, section 12.2).
     #[error("nobody can remove itself: leave instead")]
     OwnRemoval,
+    /// One has said that one leaves: nothing can be said or changed after it.
+    #[error("you are leaving this alliance")]
+    Leaving,
     /// Observers read, but do not write.
     #[error("observers read, but do not write")]
     Observer,
@@ -76,12 +79,13 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::NotMember,
         Self::UnknownMember,
         Self::TooMany,
         Self::MemberAlready,
         Self::OwnRemoval,
+        Self::Leaving,
         Self::Observer,
         Self::NotOrganiser,
         Self::LastOrganiser,
@@ -97,6 +101,7 @@ impl Obstacle {
             Self::TooMany => "too-many",
             Self::MemberAlready => "member-already",
             Self::OwnRemoval => "own-removal",
+            Self::Leaving => "leaving",
             Self::Observer => "observer",
             Self::NotOrganiser => "not-organiser",
             Self::LastOrganiser => "last-organiser",

@@ -12,7 +12,7 @@ create table profile (
 -- read in the mailbox of (epoch, branch); they change in the same transaction as everything that was read.
 create table alliance (
     id integer primary key,
-    alliance_id blob unique check (length(alliance_id) = 32),
+    alliance_id blob check (length(alliance_id) = 32),
     name text,
     status text not null check (status in ('joining', 'active', 'left', 'removed', 'declined', 'used', 'stuck')),
     relay text not null,
@@ -29,6 +29,9 @@ create table alliance (
     -- The link, while joining; wiped afterwards.
     invitation text
 ) strict;
+
+-- Whoever left or was removed and is let in again has a row for each time; one of them at most is alive.
+create unique index alliance_alive on alliance (alliance_id) where status = 'active';
 
 -- The private state of each group, as OpenMLS keeps it.
 create table group_entry (

@@ -5,11 +5,13 @@
 //! | [`world`] | a relay and engines in this process |
 //! | [`programs`] | the two programs, as a user starts them |
 //! | [`passage`] | a way to a relay that a test can watch and cut |
+//! | [`simulation`] | many engines on a simulated network, decided by a seed |
 //! | [`search`] | looking for secrets where none may be |
 
 pub mod passage;
 pub mod programs;
 pub mod search;
+pub mod simulation;
 pub mod world;
 
 pub use world::{World, admit, texts};

@@ -172,6 +172,7 @@ approved = { $person } is let in.
 approved-next = They see it when they next run `twiza read`.
 declined = { $person } was turned away.
 sent = Sent.
+send-waits = Not sent yet: you are leaving this alliance. It is sent only if you stay; otherwise `twiza read` gives it back to you.
 read-nothing = Nothing new.
 read-status =
     { $status ->
@@ -265,6 +266,7 @@ reason-unknown-member = There is no such member any more.
 reason-too-many = These are too many people for one time: approve fewer.
 reason-member-already = This person is a member already.
 reason-own-removal = You cannot remove yourself: use `twiza leave`.
+reason-leaving = You are leaving: nothing can be said or changed after that.
 reason-observer = Observers read, but do not write. An organiser can give you another role.
 reason-not-organiser = Only organisers can do this.
 reason-last-organiser = You are the last organiser: give somebody else the role first, with `twiza role`.

@@ -171,6 +171,7 @@ approved = { $person } peut entrer.
 approved-next = Cette personne le verra à son prochain `twiza read`.
 declined = { $person } n'entre pas.
 sent = Envoyé.
+send-waits = Pas encore envoyé : vous quittez cette alliance. Le message ne part que si vous restez ; sinon `twiza read` vous le rend.
 read-nothing = Rien de nouveau.
 read-status =
     { $status ->
@@ -264,6 +265,7 @@ reason-unknown-member = Ce membre n'existe plus.
 reason-too-many = Cela fait trop de personnes à la fois : approuvez-en moins.
 reason-member-already = Cette personne est déjà membre.
 reason-own-removal = Vous ne pouvez pas vous retirer : utilisez `twiza leave`.
+reason-leaving = Vous partez : après cela, plus rien ne peut être dit ni changé.
 reason-observer = Qui observe lit, mais n'écrit pas. Une personne qui organise peut vous donner un autre rôle.
 reason-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire.
 reason-last-organiser = Vous êtes seul·e à organiser : donnez d'abord ce rôle à quelqu'un, avec `twiza role`.

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use std::io::Read;
 use twiza_client::ClientError;
+use twiza_client::engine::Delivery;
 use twiza_crypto::message::TEXT_BYTES_MAX;
 
 #[derive(Debug, Args)]
@@ -22,9 +23,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     let text = if arguments.text == "-" { standard_input()? } else { arguments.text };
     let sent = engine.send(alliance, &text).await;
-    context.or_waiting(&engine, alliance, sent).await?;
-    context.output.data(|| json!({ "sent": true }), String::new);
-    context.talk("sent", &[]);
+    let delivery = context.or_waiting(&engine, alliance, sent).await?;
+    context.output.data(|| json!({ "sent": delivery == Delivery::Sent }), String::new);
+    context.talk(if delivery == Delivery::Sent { "sent" } else { "send-waits" }, &[]);
     engine.close().await;
     Ok(())
 }

@@ -20,6 +20,7 @@ pub use read::AllianceView;
 pub use sync::{Outbox, SyncReport};
 pub use verify::SafetyView;
 pub use watch::WatchEvent;
+pub use wish::Delivery;
 
 use crate::ClientError;
 use crate::clock::Clock;
@@ -127,6 +128,15 @@ impl Engine {
         self.store.close().await;
     }
 
+    /// For tests of what a crash leaves: asks before each commit to disk, and fails those that are not granted.
+    ///
+    /// # Errors
+    /// [`ClientError::Store`].
+    #[cfg(feature = "test-utils")]
+    pub async fn decide_commits(&self, decide: impl FnMut() -> bool + Send + 'static) -> Result<(), ClientError> {
+        self.store.decide_commits(decide).await
+    }
+
     /// Who this profile is.
     #[must_use]
     pub fn whoami(&self) -> Whoami {
@@ -154,8 +164,12 @@ impl Engine {
     pub async fn find_alliance(&self, text: &str) -> Result<AllianceNumber, ClientError> {
         let rows = alliances::all(&mut *self.store.reader().await?).await?;
         let wanted = text.trim().to_lowercase();
-        let named: Vec<_> =
+        let mut named: Vec<_> =
             rows.iter().filter(|row| row.name.as_ref().is_some_and(|name| name.to_lowercase() == wanted)).collect();
+        // Whoever left and came back means the alliance of today.
+        if named.iter().any(|row| row.status == Status::Active) {
+            named.retain(|row| row.status == Status::Active);
+        }
         match named.as_slice() {
             [one] => Ok(AllianceNumber(one.id)),
             [] => {

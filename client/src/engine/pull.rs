@@ -327,6 +327,7 @@ impl Engine {
         if group.has_pending() {
             group.drop_pending()?;
         }
+        group.forget_departures()?;
         groups::apply(step, row.id, &group.take_changes()).await?;
         reading::leave_mailbox(step, row.id).await?;
         outbox::requeue(step, row.id).await?;

@@ -34,6 +34,23 @@ pub(super) enum Pushed {
     Raced,
 }
 
+/// Where an intent stands after an attempt to seal it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prepared {
+    /// Its frames are ready to be sent.
+    Sealed,
+    /// There is nothing to send: it is done, or it cannot be.
+    Over,
+    /// Its time has not come.
+    Waits,
+}
+
+/// Once somebody wants to leave, nothing is said before a commit has carried it out (RFC 9420, section 12.4): whoever
+/// can makes that commit first, and the texts of whoever leaves stay where they are.
+fn must_wait(group: &Group, want: &Want) -> bool {
+    want.is_text() && group.has_departures()
+}
+
 /// What an intent became.
 struct Sealed {
     frames: Vec<Frame>,
@@ -68,8 +85,12 @@ impl Engine {
     /// Tries to carry out one intent.
     pub(super) async fn push(&self, alliance: AllianceNumber, intent: &Intent) -> Result<Pushed, ClientError> {
         let row = self.active_row(alliance).await?;
-        if intent.state == IntentState::Queued && !self.prepare(alliance, intent).await? {
-            return Ok(Pushed::Acted);
+        if intent.state == IntentState::Queued {
+            match self.prepare(alliance, intent).await? {
+                Prepared::Sealed => {}
+                Prepared::Over => return Ok(Pushed::Acted),
+                Prepared::Waits => return Ok(Pushed::Idle),
+            }
         }
         let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, Some(intent.id)).await?;
         if waiting.is_empty() {
@@ -110,24 +131,26 @@ impl Engine {
         Ok(true)
     }
 
-    /// Seals an intent under the current epoch, in one step with the MLS state that it takes. `false` where there is
-    /// nothing to send: it is done, or it cannot be.
-    async fn prepare(&self, alliance: AllianceNumber, intent: &Intent) -> Result<bool, ClientError> {
+    /// Seals an intent under the current epoch, in one step with the MLS state that it takes.
+    async fn prepare(&self, alliance: AllianceNumber, intent: &Intent) -> Result<Prepared, ClientError> {
         let mut step = self.store.begin().await?;
         // Another program of this profile may have been faster: what it sealed is sent, and nothing is sealed twice.
         match outbox::intent(&mut step, intent.id).await?.map(|intent| intent.state) {
             Some(IntentState::Queued) => {}
-            Some(IntentState::Sealed) => return Ok(true),
-            _ => return Ok(false),
+            Some(IntentState::Sealed) => return Ok(Prepared::Sealed),
+            _ => return Ok(Prepared::Over),
         }
         let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
+        if must_wait(&group, &intent.want) {
+            return Ok(Prepared::Waits);
+        }
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         let sealed = match self.seal_want(&mut step, &row, &mut group, &keys, &intent.want).await {
             Ok(Some(sealed)) => sealed,
             Ok(None) => {
                 outbox::finish(&mut step, intent.id).await?;
                 step.commit().await?;
-                return Ok(false);
+                return Ok(Prepared::Over);
             }
             Err(error) => {
                 let why = match error {
@@ -139,7 +162,7 @@ impl Engine {
                 drop(group);
                 give_up(&mut step, &row, intent, why).await?;
                 step.commit().await?;
-                return Ok(false);
+                return Ok(Prepared::Over);
             }
         };
         let Sealed { frames, closing, welcome } = sealed;
@@ -147,7 +170,7 @@ impl Engine {
         alliances::touch(&mut step, row.id).await?;
         outbox::seal_intent(&mut step, row.id, intent.id, &keys.mailbox, &frames, closing, welcome.as_deref()).await?;
         step.commit().await?;
-        Ok(true)
+        Ok(Prepared::Sealed)
     }
 
     /// Whether a wish could be carried out as things stand; nothing is kept of the attempt.
@@ -158,7 +181,10 @@ impl Engine {
         group: &mut Group,
         want: &Want,
     ) -> Result<(), ClientError> {
-        if matches!(want, Want::Send { text, .. } if text.len() > FrameSize::MAX.bytes()) {
+        if want.is_text() && group.is_leaving()? {
+            return Err(Obstacle::Leaving.into());
+        }
+        if must_wait(group, want) || matches!(want, Want::Send { text, .. } if text.len() > FrameSize::MAX.bytes()) {
             return Ok(()); // Large texts are not encrypted twice only to see whether they could be.
         }
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
@@ -185,6 +211,7 @@ impl Engine {
                 let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
                 Ok(Some(Sealed { frames, closing: false, welcome: None }))
             }
+            Want::Leave if group.is_leaving()? => Ok(None),
             Want::Leave => {
                 let octets = group.propose_leave()?;
                 let kind = ContentKind::Proposal;

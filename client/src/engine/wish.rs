@@ -6,12 +6,21 @@ use crate::store::outbox::{self, IntentState, RotateCause, Want};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::message::TEXT_BYTES_MAX;
 
+/// How far a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The relay has it, and every member will read it.
+    Sent,
+    /// It waits until one's own departure is through or void: then it is sent, or told to be impossible.
+    Waits,
+}
+
 impl Engine {
     /// Says something to everybody in an alliance.
     ///
     /// # Errors
     /// [`ClientError::TextEmpty`], [`ClientError::TextTooLong`]; [`ClientError::Relay`] where it waits in the outbox.
-    pub async fn send(&self, alliance: AllianceNumber, text: &str) -> Result<(), ClientError> {
+    pub async fn send(&self, alliance: AllianceNumber, text: &str) -> Result<Delivery, ClientError> {
         if text.trim().is_empty() {
             return Err(ClientError::TextEmpty);
         }
@@ -20,7 +29,10 @@ impl Engine {
         }
         let id = self.environment.random.array()?;
         let sent = self.environment.clock.minute().0;
-        self.wish(alliance, &Want::Send { id, sent, text: text.to_owned() }).await
+        match self.wish(alliance, &Want::Send { id, sent, text: text.to_owned() }).await? {
+            IntentState::Done => Ok(Delivery::Sent),
+            _ => Ok(Delivery::Waits),
+        }
     }
 
     /// Removes somebody.
@@ -48,7 +60,8 @@ impl Engine {
     /// # Errors
     /// [`ClientError::Relay`] where it waits in the outbox.
     pub async fn rotate(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
-        self.wish(alliance, &Want::Rotate { cause: RotateCause::User }).await
+        self.wish(alliance, &Want::Rotate { cause: RotateCause::User }).await?;
+        Ok(())
     }
 
     /// Leaves. Another member's client carries it out when it is next online.
@@ -56,12 +69,13 @@ impl Engine {
     /// # Errors
     /// [`ClientError::NotPossible`] for the last organiser; [`ClientError::Relay`] where it waits in the outbox.
     pub async fn leave(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
-        self.wish(alliance, &Want::Leave).await
+        self.wish(alliance, &Want::Leave).await?;
+        Ok(())
     }
 
     /// Writes a wish down, if it could be carried out as things stand here, and tries to carry it out. What was
     /// refused in the meantime (somebody else was faster) is an error.
-    pub(super) async fn wish(&self, alliance: AllianceNumber, want: &Want) -> Result<(), ClientError> {
+    pub(super) async fn wish(&self, alliance: AllianceNumber, want: &Want) -> Result<IntentState, ClientError> {
         let mut step = self.store.begin().await?;
         let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
         if !group.has_pending() {
@@ -71,10 +85,11 @@ impl Engine {
         let intent = outbox::add_intent(&mut step, row.id, want).await?;
         step.commit().await?;
         self.sync(alliance).await?;
-        let done = outbox::intent(&mut *self.store.reader().await?, intent).await?;
-        match done.filter(|intent| intent.state == IntentState::Failed).and_then(|intent| intent.failure) {
-            Some(why) => Err(why.into()),
-            None => Ok(()),
+        let tried = outbox::intent(&mut *self.store.reader().await?, intent).await?;
+        match tried.map(|intent| (intent.state, intent.failure)) {
+            Some((IntentState::Failed, Some(why))) => Err(why.into()),
+            Some((state, _)) => Ok(state),
+            None => Ok(IntentState::Done),
         }
     }
 }

@@ -130,6 +130,16 @@ impl Store {
         Ok(self.pool.acquire().await?)
     }
 
+    /// Asks before each commit to disk; one that is not granted fails and leaves nothing, as if the power had gone.
+    #[cfg(feature = "test-utils")]
+    pub(crate) async fn decide_commits(
+        &self,
+        decide: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), ClientError> {
+        self.reader().await?.lock_handle().await?.set_commit_hook(decide);
+        Ok(())
+    }
+
     /// Closes the store: the write-ahead log is folded in.
     pub async fn close(self) {
         self.pool.close().await;

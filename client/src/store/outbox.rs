@@ -26,6 +26,11 @@ pub(crate) enum Want {
 }
 
 impl Want {
+    /// Whether it is something to say.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self, Self::Send { .. })
+    }
+
     /// Whether it takes a commit.
     pub(crate) fn is_commit(&self) -> bool {
         matches!(self, Self::Add { .. } | Self::Remove { .. } | Self::SetRole { .. } | Self::Rotate { .. })

@@ -53,6 +53,9 @@ impl Group {
     /// [`CryptoError::Refused`] where the alliance's rules do not allow it; [`CryptoError::NotPossible`] where it
     /// cannot be (somebody unknown, oneself removed, too many at once).
     pub fn commit(&mut self, change: &Change, address: &MailboxAddress) -> Result<PendingCommit, CryptoError> {
+        if self.is_leaving()? {
+            return Err(Obstacle::Leaving.into());
+        }
         let departing = self.departures();
         let after = self.state_after(change, &departing)?;
         let removals = self.removals(change, &departing)?;

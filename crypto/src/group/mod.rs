@@ -294,8 +294,12 @@ impl Group {
     /// Encrypts a message for the group (an MLS PrivateMessage).
     ///
     /// # Errors
-    /// [`CryptoError::NotPossible`] for observers and while a commit is pending; [`CryptoError::TooLarge`].
+    /// [`CryptoError::NotPossible`] for observers and for whoever is leaving; [`CryptoError::TooLarge`];
+    /// [`CryptoError::Mls`] while a commit is pending, or somebody's wish to leave ([`Group::has_departures`]).
     pub fn encrypt_message(&mut self, message: &Message) -> Result<Vec<u8>, CryptoError> {
+        if self.is_leaving()? {
+            return Err(Obstacle::Leaving.into());
+        }
         let role = self.alliance.seat(&self.own_identity()?).map(|seat| seat.role);
         if role == Some(Role::Observer) {
             return Err(Obstacle::Observer.into());
@@ -323,10 +327,28 @@ impl Group {
         self.mls.set_configuration(self.provider.storage(), &join_config(policy)).map_err(CryptoError::mls)
     }
 
-    /// Whether somebody's wish to leave waits to be carried out by a commit.
+    /// Whether one has said that one leaves, and waits for another member's commit.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn is_leaving(&self) -> Result<bool, CryptoError> {
+        Ok(self.departures().contains(&self.own_identity()?))
+    }
+
+    /// Whether somebody's wish to leave waits to be carried out by a commit. Until then, MLS encrypts no messages
+    /// (RFC 9420, section 12.4).
     #[must_use]
     pub fn has_departures(&self) -> bool {
         self.mls.pending_proposals().next().is_some()
+    }
+
+    /// Forgets all wishes to leave: they belong to the mailbox in which they were read, and when it ends without a valid
+    /// commit, whoever still wants to leave says so again in the next branch.
+    ///
+    /// # Errors
+    /// [`CryptoError::Mls`] only.
+    pub fn forget_departures(&mut self) -> Result<(), CryptoError> {
+        self.mls.clear_pending_proposals(self.provider.storage()).map_err(CryptoError::mls)
     }
 
     /// Who has said that it wants to leave.

@@ -1,0 +1,100 @@
+//! The network between clients and relay: requests lie in flight until the schedule decides what becomes of them.
+
+use super::relay::{Answer, Ask};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError};
+use twiza_protocol::{
+    AdmissionMode, CoarseTime, Describe, Limits, MailboxAddress, MailboxKey, Opened, PROTOCOL_VERSION, Receipt,
+    RelayAddress, RelayKey, Sequence,
+};
+
+/// What happens to clients, told to the schedule.
+pub(super) enum Occurrence {
+    /// A client stands at a request.
+    Request(Request),
+    /// A client's operation ended.
+    Finished(super::client::Finished),
+}
+
+/// A request in flight.
+pub(super) struct Request {
+    pub(super) client: usize,
+    pub(super) ask: Ask,
+    pub(super) reply: oneshot::Sender<Result<Answer, RelayError>>,
+}
+
+/// One client's side of the network.
+#[derive(Clone)]
+pub(super) struct Network {
+    pub(super) client: usize,
+    pub(super) relay: RelayKey,
+    pub(super) occurrences: mpsc::UnboundedSender<Occurrence>,
+}
+
+impl RelayConnector for Network {
+    fn connect(&self, _address: &RelayAddress) -> Result<Arc<dyn RelayConnection>, RelayError> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+/// What a request that got lost looks like to its sender.
+pub(super) fn unreachable() -> RelayError {
+    RelayError::Unreachable { host: "simulated".to_owned(), cause: "lost".to_owned() }
+}
+
+impl Network {
+    async fn ask(&self, ask: Ask) -> Result<Answer, RelayError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { client: self.client, ask, reply };
+        self.occurrences.send(Occurrence::Request(request)).map_err(|_| unreachable())?;
+        answer.await.unwrap_or_else(|_| Err(unreachable()))
+    }
+}
+
+const OTHER: RelayError = RelayError::Protocol("the answer to another question");
+
+#[async_trait]
+impl RelayConnection for Network {
+    fn key(&self) -> &RelayKey {
+        &self.relay
+    }
+
+    async fn describe(&self) -> Result<Describe, RelayError> {
+        Ok(Describe {
+            protocol_min: PROTOCOL_VERSION,
+            protocol_max: PROTOCOL_VERSION,
+            relay_key: self.relay,
+            relay_time: CoarseTime(0),
+            admission: AdmissionMode::Open,
+            retention_days: 30,
+            limits: Limits::default(),
+        })
+    }
+
+    async fn open(&self, mailbox: &MailboxKey, _grant: Option<&str>) -> Result<Opened, RelayError> {
+        match self.ask(Ask::Open(mailbox.address())).await? {
+            Answer::Opened(opened) => Ok(opened),
+            _ => Err(OTHER),
+        }
+    }
+
+    async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError> {
+        match self.ask(Ask::Append { address: mailbox.address(), frame: frame.to_vec(), closing }).await? {
+            Answer::Appended(receipt) => Ok(receipt),
+            _ => Err(OTHER),
+        }
+    }
+
+    async fn read(&self, mailbox: &MailboxKey, after: Sequence) -> Result<Page, RelayError> {
+        match self.ask(Ask::Read { address: mailbox.address(), after }).await? {
+            Answer::Page(page) => Ok(page),
+            _ => Err(OTHER),
+        }
+    }
+
+    async fn watch(&self, _: &[(&MailboxKey, Sequence)]) -> Result<mpsc::Receiver<MailboxAddress>, RelayError> {
+        Err(unreachable())
+    }
+}
