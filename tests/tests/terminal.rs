@@ -39,7 +39,7 @@ impl Session {
         Ok(data.trim_end().to_owned())
     }
 
-    fn is_as_before(self, name: &str) {
+    fn compare_with(self, name: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.{}.txt", self.language));
         let assert = Assert::new().redact_with(self.redactions).action_env("SNAPSHOTS");
         assert.eq(self.screen, Data::read_from(&file, Some(DataFormat::Text)));
@@ -86,7 +86,7 @@ fn a_life() -> Result<()> {
         session.types(&karim, &["remove", "Amina"])?;
         session.types(&amina, &["read"])?;
         session.types(&karim, &["leave"])?;
-        session.is_as_before("life");
+        session.compare_with("life");
     }
     Ok(())
 }
@@ -126,7 +126,7 @@ fn help() -> Result<()> {
         for command in commands {
             session.types(&nobody, &[command, &["--help"]].concat())?;
         }
-        session.is_as_before("help");
+        session.compare_with("help");
     }
     Ok(())
 }

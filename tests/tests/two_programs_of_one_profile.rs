@@ -63,7 +63,7 @@ async fn what_one_of_them_says_is_said_once() -> Result<()> {
     let speaking = async {
         let mut result = Ok(());
         for text in &expected {
-            result = result.and(amina.send(of_amina, text).await);
+            result = result.and(amina.send(of_amina, text).await.map(drop));
         }
         done.store(true, Ordering::SeqCst);
         Ok(result?)
