@@ -46,12 +46,15 @@ fn a_removed_member_is_out_and_cannot_derive_what_follows() {
 #[test]
 fn leaving_is_carried_out_by_anybody_and_the_last_organiser_stays() {
     let mut parties = support::alliance_of(3);
-    assert!(matches!(parties[0].group_mut().propose_leave(), Err(CryptoError::NotPossible(Obstacle::LastOrganiser))));
-    let proposal = parties[1].group_mut().propose_leave().expect("a member may leave");
-    for party in [0, 2] {
+    assert!(matches!(parties[0].propose_leave(), Err(CryptoError::NotPossible(Obstacle::LastOrganiser))));
+    let proposal = parties[1].propose_leave().expect("a member may leave");
+    assert!(!parties[1].group().is_leaving().expect("a member"), "only what is read back counts");
+    for party in [0, 1, 2] {
         let person = parties[party].group_mut().receive_proposal(&proposal).expect("a wish to leave is noted");
         assert_eq!(person.identity, parties[1].identity());
     }
+    assert!(parties[1].group().is_leaving().expect("a member"));
+    assert!(parties[1].try_say("one more thing").is_err() && parties[1].try_commit(&Change::Rotate).is_err());
     pass(&mut parties, 2, &Change::Rotate).expect("a plain member carries it out");
     assert!(!parties[1].group().is_active());
     assert_eq!(parties[0].group().members().expect("members").len(), 2);

@@ -370,7 +370,7 @@ fn one_kind_of_content_is_not_taken_for_another() {
     let mut parties = support::alliance_of(3);
     let address = parties[0].address();
     let made = parties[0].try_commit(&Change::Rotate).expect("a rotation");
-    let wish = parties[2].group_mut().propose_leave().expect("a wish to leave");
+    let wish = parties[2].propose_leave().expect("a wish to leave");
     let message = parties[0].say("azul");
     let vouched = |octets: &[u8]| author_seal(&parties[0].device_key(), 0, &address, octets);
     let (wish_seal, message_seal) = (vouched(&wish), vouched(&message));

@@ -19,6 +19,17 @@ use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::{CryptoError, Obstacle};
 use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Sequence};
 
+/// Whether a frame is one's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    /// Somebody else's.
+    No,
+    /// One's own, and there is nothing more to do about it.
+    Taken,
+    /// One's own wish to leave, for this intent: read as everybody reads it.
+    Departure(i64),
+}
+
 /// The mailbox that is being read.
 struct Mailbox<'a> {
     row: &'a AllianceRow,
@@ -105,7 +116,8 @@ impl Engine {
         for frame in frames {
             let digest = mailbox.advance(frame)?;
             reading::note_chain(&mut step, row.id, frame.sequence, &mailbox.chain).await?;
-            if self.take_own(&mut step, &mut group, &mailbox, &digest).await? {
+            let own = self.take_own(&mut step, &mut group, &mailbox, &digest).await?;
+            if own == Own::Taken {
                 continue;
             }
             let Ok(content) = keys.frame.open(&frame.octets) else { continue };
@@ -114,6 +126,12 @@ impl Engine {
                 Some(payload) => {
                     self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
                     reading::drop_parts(&mut step, row.id, &id).await?;
+                    if let Own::Departure(intent) = own
+                        && !group.is_leaving()?
+                        && let Some(intent) = outbox::intent(&mut step, intent).await?
+                    {
+                        give_up(&mut step, &row, &intent, Obstacle::LastOrganiser).await?;
+                    }
                 }
                 None => reading::keep_part(&mut step, row.id, frame.sequence, &id, &frame.octets).await?,
             }
@@ -130,9 +148,9 @@ impl Engine {
         group: &mut Group,
         mailbox: &Mailbox<'_>,
         digest: &FrameDigest,
-    ) -> Result<bool, ClientError> {
-        let Some((intent, last)) = outbox::of_frame(step, mailbox.row.id, digest).await? else { return Ok(false) };
-        let Some(found) = outbox::intent(step, intent).await?.filter(|_| last) else { return Ok(true) };
+    ) -> Result<Own, ClientError> {
+        let Some((intent, last)) = outbox::of_frame(step, mailbox.row.id, digest).await? else { return Ok(Own::No) };
+        let Some(found) = outbox::intent(step, intent).await?.filter(|_| last) else { return Ok(Own::Taken) };
         match &found.want {
             Want::Send { sent, text, .. } => {
                 let person = own_person(group, &self.profile.key.identity())?;
@@ -140,13 +158,10 @@ impl Engine {
                 history::add_text(step, mailbox.row.id, &mailbox.place, &new).await?;
                 outbox::finish(step, intent).await?;
             }
-            Want::Leave => {
-                let person = (&own_person(group, &self.profile.key.identity())?).into();
-                history::add_event(step, mailbox.row.id, &mailbox.place, &Event::Leaving { person }).await?;
-            }
+            Want::Leave => return Ok(Own::Departure(intent)),
             _ => {}
         }
-        Ok(true)
+        Ok(Own::Taken)
     }
 
     async fn take_payload(

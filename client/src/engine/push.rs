@@ -213,7 +213,7 @@ impl Engine {
             }
             Want::Leave if group.is_leaving()? => Ok(None),
             Want::Leave => {
-                let octets = group.propose_leave()?;
+                let octets = self.hold(step, row.id).await?.group.propose_leave()?;
                 let kind = ContentKind::Proposal;
                 let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
                 Ok(Some(Sealed { frames, closing: false, welcome: None }))

@@ -308,23 +308,21 @@ impl Group {
         sealed.map_err(CryptoError::mls)?.to_bytes().map_err(CryptoError::mls)
     }
 
-    /// Says that one wants to leave (an MLS SelfRemove proposal); another member's commit carries it out.
+    /// Says that one wants to leave (an MLS SelfRemove proposal); another member's commit carries it out. The group is
+    /// used up by it and must be loaded again as it was: one's own wish counts when it is read back in its place among
+    /// those of others ([`Group::receive_proposal`]), so that all members have the same wishes in the same order.
     ///
     /// # Errors
     /// [`CryptoError::NotPossible`] for the last organiser, who hands the role on first.
-    pub fn propose_leave(&mut self) -> Result<Vec<u8>, CryptoError> {
+    pub fn propose_leave(mut self) -> Result<Vec<u8>, CryptoError> {
         let own = self.own_identity()?;
         if self.organisers_after_departures(Some(own)) == 0 {
             return Err(Obstacle::LastOrganiser.into());
         }
-        self.set_policy(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY)?;
+        let plaintext = join_config(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY);
+        self.mls.set_configuration(self.provider.storage(), &plaintext).map_err(CryptoError::mls)?;
         let proposal = self.mls.leave_group_via_self_remove(&self.provider, &self.device);
-        self.set_policy(MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY)?;
         proposal.map_err(CryptoError::mls)?.to_bytes().map_err(CryptoError::mls)
-    }
-
-    fn set_policy(&mut self, policy: WireFormatPolicy) -> Result<(), CryptoError> {
-        self.mls.set_configuration(self.provider.storage(), &join_config(policy)).map_err(CryptoError::mls)
     }
 
     /// Whether one has said that one leaves, and waits for another member's commit.

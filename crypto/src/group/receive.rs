@@ -70,7 +70,7 @@ impl Group {
         Ok((person, Message::decode(&application.into_bytes())?))
     }
 
-    /// Notes another member's wish to leave. A wish that would leave the alliance without an organiser is refused by
+    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser is refused by
     /// everybody alike, since all have seen the same wishes before it.
     ///
     /// # Errors

@@ -94,6 +94,11 @@ impl Party {
         self.group.as_mut().expect("a group")
     }
 
+    /// Its wish to leave; the group stays as it was.
+    pub(crate) fn propose_leave(&self) -> Result<Vec<u8>, CryptoError> {
+        Group::load(GroupState::from_entries(self.stored.clone()), &random())?.propose_leave()
+    }
+
     /// The entries of its state, as they were last saved.
     pub(crate) fn stored(&self) -> &HashMap<Vec<u8>, Vec<u8>> {
         &self.stored
