@@ -26,5 +26,5 @@ mod watch;
 pub mod writer;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use run::{Running, StartError, start};
+pub use run::{Running, StartError, start, start_on};
 pub use settings::Settings;
