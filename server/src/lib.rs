@@ -12,6 +12,7 @@ pub mod admission;
 mod certificate;
 pub mod cli;
 pub mod clock;
+mod connections;
 pub mod folder;
 pub mod http;
 mod hub;

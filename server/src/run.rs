@@ -6,6 +6,7 @@
 
 use crate::certificate;
 use crate::clock::Clock;
+use crate::connections::Bounded;
 use crate::folder::FolderError;
 use crate::http;
 use crate::hub::Hub;
@@ -148,7 +149,7 @@ pub async fn start_on(
         stopping: shutdown.clone(),
     });
     let handle = Handle::new();
-    let served = serve(http::router(relay.clone()), listener, tls, handle.clone())?;
+    let served = serve(http::router(relay.clone()), listener, tls, settings.connections_max, handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
         shutdown.cancelled().await;
@@ -234,17 +235,19 @@ fn serve(
     router: Router,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
+    connections_max: usize,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
     let service = router.into_make_service();
     Ok(match tls {
         Some(config) => {
-            let mut server = from_tcp_rustls(listener, RustlsConfig::from_config(config))?;
+            let mut server = from_tcp_rustls(listener, RustlsConfig::from_config(config))?
+                .map(|tls| Bounded::new(tls, connections_max));
             bound_connections(server.http_builder());
             tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
         }
         None => {
-            let mut server = axum_server::from_tcp(listener)?;
+            let mut server = axum_server::from_tcp(listener)?.map(|plain| Bounded::new(plain, connections_max));
             bound_connections(server.http_builder());
             tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
         }
