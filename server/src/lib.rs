@@ -12,6 +12,7 @@ pub mod admission;
 mod certificate;
 pub mod cli;
 pub mod clock;
+mod connections;
 pub mod folder;
 pub mod http;
 mod hub;
@@ -26,5 +27,5 @@ mod watch;
 pub mod writer;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use run::{Running, StartError, start};
+pub use run::{Running, StartError, start, start_on};
 pub use settings::Settings;

@@ -6,6 +6,7 @@
 
 use crate::certificate;
 use crate::clock::Clock;
+use crate::connections::Bounded;
 use crate::folder::FolderError;
 use crate::http;
 use crate::hub::Hub;
@@ -18,10 +19,12 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
 use rustls::ServerConfig;
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{RelayAddress, RelayAddressError, RelaySigningKey, Transport};
@@ -50,6 +53,9 @@ pub enum StartError {
     /// The public host or port cannot be told in an address.
     #[error("public_host or public_port cannot be part of an address: {0}")]
     Address(#[from] RelayAddressError),
+    /// The operating system gives no thread.
+    #[error("cannot start a thread ({0}): may this user have more of them?")]
+    Thread(std::io::Error),
     /// The listener failed.
     #[error("cannot serve at this port: {0}")]
     Listener(#[from] std::io::Error),
@@ -69,7 +75,7 @@ pub struct Running {
     served: JoinHandle<std::io::Result<()>>,
     background: Vec<JoinHandle<()>>,
     writer_stop: CancellationToken,
-    writing: JoinHandle<()>,
+    writing: oneshot::Receiver<Infallible>,
 }
 
 /// Serves until `shutdown` is cancelled.
@@ -98,16 +104,34 @@ pub async fn start(
 ) -> Result<Running, StartError> {
     settings.check()?;
     let folder = settings.folder();
-    let key = folder.read_key()?;
+    // Where there is no relay, nothing is written.
+    folder.read_key()?;
+    let store = Arc::new(SqliteStore::open(&folder.prepare_database()?).await?);
+    start_on(store, settings, listener, clock, shutdown).await
+}
+
+/// Starts a relay on a store of the caller's choice; apart from that as [`start`] does.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start_on(
+    store: Arc<dyn Store>,
+    settings: Settings,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<Running, StartError> {
+    settings.check()?;
+    let key = settings.folder().read_key()?;
     let tls = tls(&settings, &key)?;
     let address = address(&settings, listener.local_addr()?, &key)?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.prepare_database()?).await?);
 
     let hub = Arc::new(Hub::default());
     let writer_stop = CancellationToken::new();
     let writer_settings = writer_settings(&settings);
     let (writer, writing) =
-        Writer::start(store.clone(), hub.clone(), clock.clone(), writer_settings, writer_stop.clone());
+        Writer::start(store.clone(), hub.clone(), clock.clone(), writer_settings, writer_stop.clone())
+            .map_err(StartError::Thread)?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let sweeping = tokio::spawn(sweep::sweep(store.clone(), clock.clone(), interval, shutdown.clone()));
 
@@ -125,7 +149,7 @@ pub async fn start(
         stopping: shutdown.clone(),
     });
     let handle = Handle::new();
-    let served = serve(http::router(relay.clone()), listener, tls, handle.clone())?;
+    let served = serve(http::router(relay.clone()), listener, tls, settings.connections_max, handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
         shutdown.cancelled().await;
@@ -211,17 +235,19 @@ fn serve(
     router: Router,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
+    connections_max: usize,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
     let service = router.into_make_service();
     Ok(match tls {
         Some(config) => {
-            let mut server = from_tcp_rustls(listener, RustlsConfig::from_config(config))?;
+            let mut server = from_tcp_rustls(listener, RustlsConfig::from_config(config))?
+                .map(|tls| Bounded::new(tls, connections_max));
             bound_connections(server.http_builder());
             tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
         }
         None => {
-            let mut server = axum_server::from_tcp(listener)?;
+            let mut server = axum_server::from_tcp(listener)?.map(|plain| Bounded::new(plain, connections_max));
             bound_connections(server.http_builder());
             tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
         }

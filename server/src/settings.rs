@@ -83,6 +83,8 @@ pub struct Settings {
     pub queue_length_max: usize,
     /// Octets of frames that may wait for the writer.
     pub queue_bytes_max: u32,
+    /// Connections at once.
+    pub connections_max: usize,
     /// Seconds for requests to finish at shutdown.
     pub shutdown_seconds: u64,
     /// How log lines look.
@@ -111,6 +113,7 @@ impl Default for Settings {
             batch_frames_max: 256,
             queue_length_max: 1024,
             queue_bytes_max: 64 << 20,
+            connections_max: 4096,
             shutdown_seconds: 10,
             log_format: LogFormat::Human,
             log_level: LogLevel::Info,
@@ -184,6 +187,7 @@ impl Settings {
                 self.queue_bytes_max >= 1 << 20,
                 "queue_bytes_max has to be 1048576 or more: one frame of the largest size",
             ),
+            ((1..=1 << 20).contains(&self.connections_max), "connections_max has to be between 1 and 1048576"),
             (
                 (2..=Limits::FRAMES_PER_MAILBOX_CEILING).contains(&limits.frames_per_mailbox_max),
                 "limits.frames_per_mailbox_max has to be between 2 and 16777215",

@@ -17,6 +17,7 @@ use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 use twiza_protocol::stream::frame_record_header;
 use twiza_protocol::{FrameDigest, FrameSize, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest};
@@ -42,7 +43,7 @@ pub(crate) fn watch(
     for (slot, entry) in (0..=u16::MAX).zip(request.mailboxes) {
         merged.push(watch_entry(relay.clone(), slot, &entry));
     }
-    merged.push(heartbeats(relay));
+    merged.push(heartbeats(relay.heartbeat));
     Ok(merged.take_until(relay.stopping.clone().cancelled_owned()))
 }
 
@@ -63,8 +64,8 @@ fn watch_entry(relay: Arc<Relay>, slot: u16, entry: &WatchEntry) -> BoxStream<'s
     }
 }
 
-fn heartbeats(relay: &Relay) -> BoxStream<'static, Bytes> {
-    let mut ticks = tokio::time::interval_at(Instant::now() + relay.heartbeat, relay.heartbeat);
+fn heartbeats(interval: Duration) -> BoxStream<'static, Bytes> {
+    let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let beat = Bytes::from(Record::Heartbeat.encode());
     stream::unfold((ticks, beat), async |(mut ticks, beat)| {
@@ -168,5 +169,20 @@ pub(crate) fn push_frame(ready: &mut VecDeque<Bytes>, slot: u16, frame: &StoredF
     } else {
         ready.push_back(Bytes::copy_from_slice(&header));
         ready.push_back(frame.octets.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_watch_shows_that_it_lives_at_its_interval() {
+        let (interval, started) = (Duration::from_secs(30), Instant::now());
+        let mut beats = heartbeats(interval);
+        for count in 1..=3 {
+            assert_eq!(beats.next().await.unwrap(), Record::Heartbeat.encode());
+            assert_eq!(started.elapsed(), interval * count);
+        }
     }
 }

@@ -1,18 +1,22 @@
 //! Group commit: appends that come while the disk syncs share the next sync. Acknowledged after it, never before.
 //!
 //! ```text
-//! requests ──▶ bounded queue ──▶ one task: drain, open_batch, append_batch ──▶ hub, then replies
+//! requests ──▶ bounded queue ──▶ one thread: drain, open_batch, append_batch ──▶ hub, then replies
 //!                  └─ full: busy
 //! ```
+//!
+//! The thread does nothing else, so that it may wait for the disk, and a batch is handed over twice only: to it, and
+//! back to the requests.
 
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::store::{Append, Appended, Days, Opening, Refused, Store, StoreError};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{FrameSize, Limits, MailboxAddress};
 
@@ -61,7 +65,7 @@ enum Job {
     Append { append: Append, reply: Reply<Appended>, _room: OwnedSemaphorePermit },
 }
 
-/// The way to the one task that writes.
+/// The way to the one thread that writes.
 #[derive(Debug)]
 pub struct Writer {
     queue: mpsc::Sender<Job>,
@@ -76,20 +80,29 @@ struct Counters {
 }
 
 impl Writer {
-    /// Starts the task. It ends, with an empty queue, once `stop` is cancelled.
+    /// Starts the thread. It ends, with an empty queue, once `stop` is cancelled; the receiver then wakes,
+    /// with an error.
+    ///
+    /// # Errors
+    /// Where the operating system gives no thread.
     pub(crate) fn start(
         store: Arc<dyn Store>,
         hub: Arc<Hub>,
         clock: Arc<dyn Clock>,
         settings: WriterSettings,
         stop: CancellationToken,
-    ) -> (Self, JoinHandle<()>) {
+    ) -> std::io::Result<(Self, oneshot::Receiver<Infallible>)> {
         let (queue, waiting) = mpsc::channel(settings.queue_length_max);
         let room = Arc::new(Semaphore::new(permits(settings.queue_bytes_max as usize) as usize));
         let counters = Arc::new(Counters::default());
         let task = Task { store, hub, clock, settings, counters: counters.clone() };
-        let handle = tokio::spawn(task.run(waiting, stop));
-        (Self { queue, room, counters }, handle)
+        let (ended, end) = oneshot::channel();
+        let runtime = Handle::current();
+        std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            runtime.block_on(task.run(waiting, stop));
+            drop(ended);
+        })?;
+        Ok((Self { queue, room, counters }, end))
     }
 
     /// Opens a mailbox; returns once that is durable.
@@ -139,6 +152,9 @@ impl Task {
     async fn run(self, mut waiting: mpsc::Receiver<Job>, stop: CancellationToken) {
         let mut jobs = Vec::with_capacity(self.settings.batch_max);
         loop {
+            // Where the processors are busy, requests that are nearly here come first, and share this commit; where
+            // they are not, this returns at once.
+            std::thread::yield_now();
             let received = tokio::select! {
                 biased;
                 () = stop.cancelled(), if !waiting.is_closed() => {
@@ -177,7 +193,7 @@ impl Task {
             self.open(&addresses, openers, days).await;
         }
         if !appends.is_empty() {
-            self.append(&appends, appenders, days).await;
+            self.append(&appends, appenders, rooms, days).await;
         }
     }
 
@@ -188,8 +204,17 @@ impl Task {
         }
     }
 
-    async fn append(&self, appends: &[Append], replies: Vec<Reply<Appended>>, days: Days) {
-        let results = match self.store.append_batch(appends, days, &self.settings.limits).await {
+    async fn append(
+        &self,
+        appends: &[Append],
+        replies: Vec<Reply<Appended>>,
+        rooms: Vec<OwnedSemaphorePermit>,
+        days: Days,
+    ) {
+        let results = self.store.append_batch(appends, days, &self.settings.limits).await;
+        // Whoever has an answer finds room for the next request.
+        drop(rooms);
+        let results = match results {
             Ok(results) => results,
             Err(error) => return fail(replies, &error),
         };

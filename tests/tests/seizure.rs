@@ -133,7 +133,6 @@ async fn report(data: &Path) -> Result<()> {
         tables.insert(table, columns);
     }
     let expected = BTreeMap::from([
-        ("_sqlx_migrations", "version description installed_on success checksum execution_time"),
         ("frame", "id digest chain closing octets"),
         ("mailbox", "slot address last_sequence chain closed frame_bytes expires_day"),
     ]);

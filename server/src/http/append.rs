@@ -47,13 +47,12 @@ pub(super) async fn append(
     Parameters(AppendParameters { closing }): Parameters<AppendParameters>,
     request: Request,
 ) -> ApiResult<(StatusCode, Json<Receipt>)> {
-    let headers = request.headers().clone();
-    expect_media_type(&headers, OCTETS_MEDIA_TYPE)?;
+    expect_media_type(request.headers(), OCTETS_MEDIA_TYPE)?;
     // Without a proof, the body is not even read.
-    proof::header(&headers)?;
+    let proof = proof::header(request.headers())?;
     let Octets(body) = Octets::from_request(request, &()).await?;
     let digest = FrameDigest::of(&body);
-    proof::check(&relay, &headers, &address, Verb::Append { closing }, digest)?;
+    proof::verify(&relay, &proof, &address, Verb::Append { closing }, digest)?;
     let (is_new, receipt) = relay.append(address, body, digest, closing).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(receipt)))

@@ -14,8 +14,18 @@ pub(super) fn check(
     verb: Verb,
     body: FrameDigest,
 ) -> ApiResult<()> {
-    let proof = header(headers)?;
-    relay.verify(address, verb, &proof, body).map_err(|error| ApiError::of_proof(error, relay))
+    verify(relay, &header(headers)?, address, verb, body)
+}
+
+/// Checks a proof that was in a request's header.
+pub(super) fn verify(
+    relay: &Relay,
+    proof: &Proof,
+    address: &MailboxAddress,
+    verb: Verb,
+    body: FrameDigest,
+) -> ApiResult<()> {
+    relay.verify(address, verb, proof, body).map_err(|error| ApiError::of_proof(error, relay))
 }
 
 /// The proof header, not verified.

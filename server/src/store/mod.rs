@@ -142,6 +142,12 @@ pub enum StoreError {
     /// A row that this program cannot have written.
     #[error("damaged row: {0}")]
     Damaged(&'static str),
+    /// A schema that this program does not know. The operator's to mend.
+    #[error("a newer twiza-relay made it: update this one")]
+    Newer,
+    /// Used after it was closed. Ours.
+    #[error("the store is closed")]
+    Closed,
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     Randomness(getrandom::Error),
@@ -152,8 +158,9 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// A store of mailboxes.
 ///
-/// One writer is enough: the relay calls the writing operations (`open_batch`, `append_batch`, `sweep`) from one task
-/// at a time. Reading operations may come at any time, from anywhere, and never wait for a write.
+/// One writer is enough: the relay calls `open_batch` and `append_batch` from one thread that does nothing else, so
+/// that they may wait for the disk on it, and `sweep` from one task. All other operations may come at any time, from
+/// anywhere, and never wait for a write.
 pub trait Store: Send + Sync + 'static {
     /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per address, in order.
     /// An expired mailbox that is opened again is empty.

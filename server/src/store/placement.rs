@@ -24,6 +24,7 @@ pub(super) struct Placement<'a> {
 }
 
 /// An append's decided place.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
     pub(super) slot: i64,
     pub(super) appended: Appended,
@@ -37,6 +38,11 @@ impl<'a> Placement<'a> {
     /// Tells of a mailbox that exists and has not expired.
     pub(super) fn add_mailbox(&mut self, address: MailboxAddress, mailbox: Mailbox) {
         self.mailboxes.insert(address, mailbox);
+    }
+
+    /// The slot of a mailbox that was told of.
+    pub(super) fn slot(&self, address: &MailboxAddress) -> Option<i64> {
+        self.mailboxes.get(address).map(|mailbox| mailbox.slot)
     }
 
     /// Tells of a frame that is there already.

@@ -11,7 +11,7 @@ use twiza_protocol::{CoarseTime, Sequence};
 struct Fixture {
     _folder: TempDir,
     writer: Writer,
-    task: JoinHandle<()>,
+    end: oneshot::Receiver<Infallible>,
     stop: CancellationToken,
     hub: Arc<Hub>,
     store: Arc<dyn Store>,
@@ -32,8 +32,8 @@ async fn fixture(change: impl FnOnce(&mut WriterSettings)) -> Fixture {
     change(&mut settings);
     let clock = Arc::new(ManualClock::at(CoarseTime(1_000_000)));
     let (hub, stop) = (Arc::new(Hub::default()), CancellationToken::new());
-    let (writer, task) = Writer::start(store.clone(), hub.clone(), clock, settings, stop.clone());
-    Fixture { _folder: folder, writer, task, stop, hub, store }
+    let (writer, end) = Writer::start(store.clone(), hub.clone(), clock, settings, stop.clone()).unwrap();
+    Fixture { _folder: folder, writer, end, stop, hub, store }
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn stopping_writes_what_waits() {
     let appends = join_all((0..20).map(|octet| fixture.writer.append(append(1, octet, 1024, false))));
     let stop = async { fixture.stop.cancel() };
     let (results, ()) = futures_util::join!(appends, stop);
-    fixture.task.await.unwrap();
+    fixture.end.await.unwrap_err();
     assert!(results.iter().all(Result::is_ok));
     assert_eq!(fixture.store.totals().await.unwrap().frame_bytes, 20 * 1024);
     assert_eq!(fixture.writer.append(append(1, 99, 1024, false)).await, Err(WriteError::Busy));

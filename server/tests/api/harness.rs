@@ -1,5 +1,6 @@
 //! A relay on a real TLS listener, and a client that can also do wrong.
 
+use crate::pinned;
 use reqwest::{Client, Method, Response};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::proof::PROOF_HEADER;
 use twiza_protocol::{
-    CoarseTime, FrameDigest, MailboxKey, Problem, ProblemCode, Proof, Receipt, Record, RecordDecoder, RelayKey,
-    Request, Sequence, Verb, WatchEntry, WatchRequest,
+    CoarseTime, FrameDigest, MailboxKey, Problem, ProblemCode, Proof, Receipt, Record, RecordDecoder, RelayAddress,
+    RelayKey, Request, Sequence, Verb, WatchEntry, WatchRequest,
 };
-use twiza_relay::{ManualClock, Running, Settings, cli, start};
+use twiza_relay::store::SqliteStore;
+use twiza_relay::{ManualClock, Running, Settings, cli, start_on};
 
 pub(crate) const NOW: CoarseTime = CoarseTime(29_000_000);
 
@@ -20,6 +22,7 @@ pub(crate) struct TestRelay {
     pub(crate) running: Running,
     pub(crate) shutdown: CancellationToken,
     pub(crate) settings: Settings,
+    pub(crate) store: Arc<SqliteStore>,
     pub(crate) client: TestClient,
 }
 
@@ -41,11 +44,11 @@ async fn serve(folder: TempDir, settings: Settings, clock: Arc<ManualClock>) -> 
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let listener = TcpListener::bind(settings.listen).unwrap();
     let shutdown = CancellationToken::new();
-    let running = start(settings.clone(), listener, clock.clone(), shutdown.clone()).await.unwrap();
-    let http = Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
-    let base = format!("https://127.0.0.1:{}", running.address().port());
-    let client = TestClient { http, base, relay: *running.address().key() };
-    TestRelay { folder, clock, running, shutdown, settings, client }
+    let store = Arc::new(SqliteStore::open(&settings.folder().prepare_database().unwrap()).await.unwrap());
+    let started = start_on(store.clone(), settings.clone(), listener, clock.clone(), shutdown.clone());
+    let running = started.await.unwrap();
+    let client = TestClient::to(running.address(), NOW);
+    TestRelay { folder, clock, running, shutdown, settings, store, client }
 }
 
 impl TestRelay {
@@ -67,6 +70,7 @@ pub(crate) struct TestClient {
     pub(crate) http: Client,
     pub(crate) base: String,
     pub(crate) relay: RelayKey,
+    now: CoarseTime,
 }
 
 pub(crate) fn key(name: u8) -> MailboxKey {
@@ -78,8 +82,15 @@ pub(crate) fn frame(octet: u8) -> Vec<u8> {
 }
 
 impl TestClient {
+    /// A client of the relay that holds the address's key, on the loopback interface.
+    pub(crate) fn to(relay: &RelayAddress, now: CoarseTime) -> Self {
+        let tls = pinned::client_config(*relay.key(), &["h2", "http/1.1"]);
+        let http = Client::builder().tls_backend_preconfigured(tls).build().unwrap();
+        Self { http, base: format!("https://127.0.0.1:{}", relay.port()), relay: *relay.key(), now }
+    }
+
     pub(crate) fn prove(&self, key: &MailboxKey, verb: Verb, body: &[u8]) -> Proof {
-        self.prove_at(key, verb, body, NOW)
+        self.prove_at(key, verb, body, self.now)
     }
 
     pub(crate) fn prove_at(&self, key: &MailboxKey, verb: Verb, body: &[u8], time: CoarseTime) -> Proof {
@@ -111,9 +122,20 @@ impl TestClient {
     }
 
     pub(crate) async fn append(&self, key: &MailboxKey, octets: Vec<u8>, closing: bool) -> Response {
+        self.try_append(key, octets, closing).await.unwrap()
+    }
+
+    /// As `append`, of a relay that may go away.
+    pub(crate) async fn try_append(
+        &self,
+        key: &MailboxKey,
+        octets: Vec<u8>,
+        closing: bool,
+    ) -> reqwest::Result<Response> {
         let proof = self.prove(key, Verb::Append { closing }, &octets);
         let url = format!("{}/frames?closing={closing}", self.mailbox(key));
-        self.send(Method::POST, &url, Some(&proof), "application/octet-stream", octets).await
+        let request = self.http.post(url).header("content-type", "application/octet-stream");
+        request.header(PROOF_HEADER, proof.to_string()).body(octets).send().await
     }
 
     pub(crate) async fn read(&self, key: &MailboxKey, after: u64) -> Response {
@@ -182,16 +204,6 @@ impl Watching {
                 Some(Record::Heartbeat) => {}
                 Some(record) => return Some(record),
                 None => self.decoder.push(&self.response.chunk().await.unwrap()?),
-            }
-        }
-    }
-
-    /// The next record, which may be a heartbeat.
-    pub(crate) async fn next_sign_of_life(&mut self) -> Record {
-        loop {
-            match self.decoder.next_record().unwrap() {
-                Some(record) => return record,
-                None => self.decoder.push(&self.response.chunk().await.unwrap().unwrap()),
             }
         }
     }

@@ -1,7 +1,12 @@
 //! The whole API on a real TLS listener: every operation, every problem code.
 
+mod connections;
+mod crash;
+mod full_disk;
 mod harness;
 mod logs;
+#[path = "../support/pinned.rs"]
+mod pinned;
 mod problems;
 mod verbs;
 mod watching;

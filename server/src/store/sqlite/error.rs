@@ -1,15 +1,21 @@
 //! SQLite's errors as the store's.
 
 use crate::store::StoreError;
+use rusqlite::Error;
+use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
 
-/// `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE`: no room for the index of the log.
-const FULL_CODES: [&str; 2] = ["13", "4874"];
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
-        match code {
-            Some(code) if FULL_CODES.contains(&code.as_ref()) => Self::Full,
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match &error {
+            // The second: no room for the index of the log.
+            Error::SqliteFailure(failure, _)
+                if [SQLITE_FULL, SQLITE_IOERR_SHMSIZE].contains(&failure.extended_code) =>
+            {
+                Self::Full
+            }
+            Error::InvalidColumnType(..) | Error::FromSqlConversionFailure(..) | Error::IntegralValueOutOfRange(..) => {
+                Self::Damaged("a value of another type than its column's")
+            }
             _ => Self::Database(error.into()),
         }
     }

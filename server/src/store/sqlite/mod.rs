@@ -2,54 +2,51 @@
 //!
 //! ```text
 //! one writing connection ── begin immediate … commit (write-ahead log, synced at every commit)
+//! one copying connection ── moves the log into the database, beside the writer
 //! a few reading connections ── each statement sees one snapshot, and never waits for the writer
 //! ```
+//!
+//! The writing operations work on the thread that polls them, because handing a batch to another thread and back
+//! costs more than to write it: [`crate::writer`] has a thread of its own.
 
 mod append;
+mod checkpoint;
+mod connection;
 mod error;
 mod open;
 mod read;
+mod readers;
 mod rows;
 mod sweep;
 
 use super::{
     Append, Appended, Days, Head, Opening, Page, Refused, Store, StoreError, StoreResult, Totals, placement::Mailbox,
 };
+use checkpoint::Checkpoints;
+use connection::Database;
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection};
+use readers::Readers;
+use rusqlite::Connection;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 use twiza_protocol::{ExpiryDay, Limits, MailboxAddress, Sequence};
-
-const READERS_MAX: u32 = 4;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Rows that SQLite may read ahead of a page: bounded, because a row may be a megabyte.
-const ROWS_READ_AHEAD: usize = 8;
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/relay/sqlite");
 
 /// Mailboxes in an SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: SqlitePool,
-    writing: SqliteConnectOptions,
-    writer: Mutex<Writer>,
+    readers: Readers,
+    writer: Arc<Mutex<Option<Writer>>>,
 }
 
 /// The writing connection, and what only it changes.
 #[derive(Debug)]
 struct Writer {
-    /// Absent after a failure that may have left it in an unknown state.
-    connection: Option<SqliteConnection>,
+    database: Database,
+    connection: Connection,
+    checkpoints: Checkpoints,
     /// Octets of frames in all mailboxes.
     relay_bytes: u64,
-    /// A limit that stands in for a full disk.
-    pages_max: Option<u32>,
 }
 
 impl SqliteStore {
@@ -59,30 +56,10 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] where the file cannot be opened or is no such database.
     pub async fn open(file: &Path) -> StoreResult<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .page_size(4096)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .row_buffer_size(ROWS_READ_AHEAD)
-            .disable_statement_logging();
-        // Deleted octets are overwritten, and not only forgotten; temporary files would outlive that.
-        let writing = options.clone().pragma("secure_delete", "on").pragma("temp_store", "memory");
-        let mut connection = writing.connect().await?;
-        MIGRATIONS.run(&mut connection).await.map_err(|error| StoreError::Database(error.into()))?;
-        // The migration table would tell the second at which the relay was set up.
-        sqlx::query("update _sqlx_migrations set installed_on = '1970-01-01 00:00:00', execution_time = 0")
-            .execute(&mut connection)
-            .await?;
-        let relay_bytes: i64 =
-            sqlx::query_scalar("select coalesce(sum(frame_bytes), 0) from mailbox").fetch_one(&mut connection).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .connect_with(options.pragma("query_only", "on").pragma("temp_store", "memory"))
-            .await?;
-        let writer = Writer { connection: Some(connection), relay_bytes: rows::count(relay_bytes)?, pages_max: None };
-        Ok(Self { readers, writing, writer: Mutex::new(writer) })
+        let database = Database::at(file);
+        let readers = Readers::new(database.clone());
+        let writer = blocking(move || Writer::open(database)).await?;
+        Ok(Self { readers, writer: Arc::new(Mutex::new(Some(writer))) })
     }
 
     /// Refuses to let the database grow beyond this many pages of 4 KiB, as a full disk would. For tests of what
@@ -91,51 +68,9 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] where the database fails.
     pub async fn limit_pages(&self, pages_max: Option<u32>) -> StoreResult<()> {
-        let mut writer = self.writer.lock().await;
-        writer.pages_max = pages_max;
-        // The next connection has the new limit.
-        Self::recover(&mut writer).await;
-        self.connection(&mut writer).await?;
-        Ok(())
-    }
-
-    async fn connection<'w>(&self, writer: &'w mut MutexGuard<'_, Writer>) -> StoreResult<&'w mut SqliteConnection> {
-        let connection = match writer.connection.take() {
-            Some(connection) => connection,
-            None => self.connect(writer.pages_max).await?,
-        };
-        Ok(writer.connection.insert(connection))
-    }
-
-    async fn connect(&self, pages_max: Option<u32>) -> StoreResult<SqliteConnection> {
-        let options = match pages_max {
-            Some(pages_max) => self.writing.clone().pragma("max_page_count", pages_max.to_string()),
-            None => self.writing.clone(),
-        };
-        Ok(options.connect().await?)
-    }
-
-    /// Gives the writing connection up after a failure: SQLite may have rolled the transaction back on its own (it
-    /// does on a full disk), and sqlx would not know.
-    async fn recover(writer: &mut MutexGuard<'_, Writer>) {
-        if let Some(connection) = writer.connection.take() {
-            drop(connection.close().await);
-        }
-    }
-
-    async fn open_all(&self, addresses: &[MailboxAddress], days: Days) -> StoreResult<Vec<Opening>> {
-        let mut writer = self.writer.lock().await;
-        let result = open::open_batch(self.connection(&mut writer).await?, addresses, days).await;
-        match result {
-            Ok(opened) => {
-                writer.relay_bytes = writer.relay_bytes.saturating_sub(opened.bytes_deleted);
-                Ok(opened.openings)
-            }
-            Err(error) => {
-                Self::recover(&mut writer).await;
-                Err(error)
-            }
-        }
+        let mut guard = self.writer.lock().await;
+        let pages_max = pages_max.unwrap_or(u32::MAX - 1);
+        Ok(open_writer(&mut guard)?.connection.pragma_update(None, "max_page_count", pages_max)?)
     }
 
     async fn append_all(
@@ -144,32 +79,73 @@ impl SqliteStore {
         days: Days,
         limits: &Limits,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
-        let mut writer = self.writer.lock().await;
-        let relay_bytes = writer.relay_bytes;
-        let result =
-            append::append_batch(self.connection(&mut writer).await?, appends, days, limits, relay_bytes).await;
-        match result {
-            Ok(batch) => {
-                writer.relay_bytes = batch.relay_bytes;
-                Ok(batch.results)
-            }
-            Err(error) => {
-                Self::recover(&mut writer).await;
-                Err(error)
-            }
+        let mut guard = self.writer.lock().await;
+        let writer = open_writer(&mut guard)?;
+        match writer.append(appends, days, limits) {
+            Err(StoreError::Full) => writer.append_what_fits(appends, days, limits),
+            other => other,
         }
+    }
+}
+
+fn open_writer<'w>(guard: &'w mut MutexGuard<'_, Option<Writer>>) -> StoreResult<&'w mut Writer> {
+    guard.as_mut().ok_or(StoreError::Closed)
+}
+
+/// Runs what may wait for the disk where that keeps nobody else waiting.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> StoreResult<T> + Send + 'static) -> StoreResult<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(StoreError::Database(error.into())))
+}
+
+impl Writer {
+    fn open(database: Database) -> StoreResult<Self> {
+        let mut connection = database.writer()?;
+        connection::migrate(&mut connection)?;
+        let relay_bytes = read::totals(&connection)?.frame_bytes;
+        Ok(Self { checkpoints: Checkpoints::new(&database)?, database, connection, relay_bytes })
+    }
+
+    /// Runs one transaction. After a failure SQLite has rolled it back; where even that failed, nobody can tell what
+    /// state the connection is in, and the next transaction has a new one.
+    fn transact<T>(&mut self, work: impl FnOnce(&mut Connection) -> StoreResult<T>) -> StoreResult<T> {
+        let result = work(&mut self.connection);
+        if !self.connection.is_autocommit() {
+            self.connection = self.database.writer()?;
+        }
+        result
+    }
+
+    fn open_mailboxes(&mut self, addresses: &[MailboxAddress], days: Days) -> StoreResult<Vec<Opening>> {
+        let opened = self.transact(|connection| open::open_batch(connection, addresses, days))?;
+        self.relay_bytes = self.relay_bytes.saturating_sub(opened.bytes_deleted);
+        self.checkpoints.committed(addresses.len() as u64, opened.bytes_deleted);
+        Ok(opened.openings)
+    }
+
+    fn append(
+        &mut self,
+        appends: &[Append],
+        days: Days,
+        limits: &Limits,
+    ) -> StoreResult<Vec<Result<Appended, Refused>>> {
+        self.checkpoints.between_batches();
+        let before = self.relay_bytes;
+        let batch = self.transact(|connection| append::append_batch(connection, appends, days, limits, before))?;
+        self.relay_bytes = batch.relay_bytes;
+        self.checkpoints.committed(appends.len() as u64, batch.relay_bytes - before);
+        Ok(batch.results)
     }
 
     /// Where a whole batch does not fit on the disk, some of it may: repeats, and smaller frames.
-    async fn append_what_fits(
-        &self,
+    fn append_what_fits(
+        &mut self,
         appends: &[Append],
         days: Days,
         limits: &Limits,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         let mut results = Vec::with_capacity(appends.len());
         for append in appends {
-            match self.append_all(std::slice::from_ref(append), days, limits).await {
+            match self.append(std::slice::from_ref(append), days, limits) {
                 Ok(one) => results.extend(one),
                 Err(StoreError::Full) => results.push(Err(Refused::RelayFull)),
                 Err(other) => return Err(other),
@@ -178,26 +154,29 @@ impl SqliteStore {
         Ok(results)
     }
 
-    async fn sweep_all(&self, today: ExpiryDay) -> StoreResult<u64> {
-        let mut swept = 0;
-        loop {
-            // The lock is taken anew for every step, so that appends come in between.
-            let mut writer = self.writer.lock().await;
-            match sweep::step(self.connection(&mut writer).await?, today).await {
-                Ok(sweep::Step::Partial) => {}
-                Ok(sweep::Step::Deleted { bytes }) => {
-                    writer.relay_bytes = writer.relay_bytes.saturating_sub(bytes);
-                    swept += 1;
-                }
-                Ok(sweep::Step::Done) => {
-                    sweep::checkpoint(self.connection(&mut writer).await?).await?;
-                    return Ok(swept);
-                }
-                Err(error) => {
-                    Self::recover(&mut writer).await;
-                    return Err(error);
-                }
+    fn sweep_step(&mut self, today: ExpiryDay) -> StoreResult<sweep::Step> {
+        self.checkpoints.between_batches();
+        let step = self.transact(|connection| sweep::step(connection, today))?;
+        match step {
+            sweep::Step::Partial { bytes } => self.checkpoints.committed(sweep::FRAMES_PER_STEP, bytes),
+            sweep::Step::Deleted { bytes } => {
+                self.relay_bytes = self.relay_bytes.saturating_sub(bytes);
+                self.checkpoints.committed(sweep::FRAMES_PER_STEP, 0);
             }
+            sweep::Step::Done => self.checkpoints.truncate()?,
+        }
+        Ok(step)
+    }
+}
+
+/// The lock is taken anew for every step, so that appends come in between.
+fn sweep_all(writer: &Mutex<Option<Writer>>, today: ExpiryDay) -> StoreResult<u64> {
+    let mut swept = 0;
+    loop {
+        match open_writer(&mut writer.blocking_lock())?.sweep_step(today)? {
+            sweep::Step::Partial { .. } => {}
+            sweep::Step::Deleted { .. } => swept += 1,
+            sweep::Step::Done => return Ok(swept),
         }
     }
 }
@@ -208,7 +187,7 @@ impl Store for SqliteStore {
         addresses: &'a [MailboxAddress],
         days: Days,
     ) -> BoxFuture<'a, StoreResult<Vec<Opening>>> {
-        Box::pin(self.open_all(addresses, days))
+        Box::pin(async move { open_writer(&mut self.writer.lock().await)?.open_mailboxes(addresses, days) })
     }
 
     fn append_batch<'a>(
@@ -217,16 +196,11 @@ impl Store for SqliteStore {
         days: Days,
         limits: &'a Limits,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Appended, Refused>>>> {
-        Box::pin(async move {
-            match self.append_all(appends, days, limits).await {
-                Err(StoreError::Full) => self.append_what_fits(appends, days, limits).await,
-                other => other,
-            }
-        })
+        Box::pin(self.append_all(appends, days, limits))
     }
 
     fn head(&self, address: MailboxAddress, today: ExpiryDay) -> BoxFuture<'_, StoreResult<Option<Head>>> {
-        Box::pin(read::head(&self.readers, address, today))
+        Box::pin(self.readers.read(move |connection| read::head(connection, &address, today)))
     }
 
     fn page(
@@ -236,30 +210,29 @@ impl Store for SqliteStore {
         bytes_max: u64,
         today: ExpiryDay,
     ) -> BoxFuture<'_, StoreResult<Option<Page>>> {
-        Box::pin(read::page(&self.readers, address, after, bytes_max, today))
+        Box::pin(self.readers.read(move |connection| read::page(connection, &address, after, bytes_max, today)))
     }
 
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>> {
-        Box::pin(self.sweep_all(today))
+        let writer = self.writer.clone();
+        Box::pin(blocking(move || sweep_all(&writer, today)))
     }
 
     fn totals(&self) -> BoxFuture<'_, StoreResult<Totals>> {
-        Box::pin(read::totals(&self.readers))
+        Box::pin(self.readers.read(read::totals))
     }
 
     fn check(&self) -> BoxFuture<'_, StoreResult<()>> {
-        Box::pin(read::check(&self.readers))
+        Box::pin(self.readers.read(read::check))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.readers.close().await;
-            let connection = self.writer.lock().await.connection.take();
-            if let Some(mut connection) = connection {
-                if let Err(error) = sweep::checkpoint(&mut connection).await {
-                    tracing::warn!(%error, "the log could not be folded into the database; the next start does it");
-                }
-                drop(connection.close().await);
+            let Some(mut writer) = self.writer.lock().await.take() else { return };
+            let folded = blocking(move || writer.checkpoints.truncate()).await;
+            if let Err(error) = folded {
+                tracing::warn!(%error, "the log could not be folded into the database; the next start does it");
             }
         })
     }

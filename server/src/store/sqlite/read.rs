@@ -1,90 +1,72 @@
 //! Reading. Each operation is one statement, so that it sees one moment.
 
 use super::rows;
-use super::{Head, Page, StoreResult, Totals};
+use super::{Head, Page, StoreError, StoreResult, Totals};
 use crate::store::StoredFrame;
-use futures_util::TryStreamExt;
-use sqlx::{FromRow, SqlitePool};
-use twiza_protocol::{Chain, ExpiryDay, FrameSize, Limits, MailboxAddress, Sequence};
+use bytes::Bytes;
+use rusqlite::{Connection, Row, params};
+use twiza_protocol::{ExpiryDay, FrameSize, Limits, MailboxAddress, Sequence};
 
-#[derive(Debug, FromRow)]
-struct HeadRow {
-    last_sequence: i64,
-    chain: Vec<u8>,
-    closed: bool,
+pub(super) fn head(connection: &Connection, address: &MailboxAddress, today: ExpiryDay) -> StoreResult<Option<Head>> {
+    let mut statement = connection
+        .prepare_cached("select last_sequence, chain, closed from mailbox where address = ? and expires_day >= ?")?;
+    let mut rows = statement.query(params![address.as_bytes(), today.0])?;
+    rows.next()?.map(rows::head).transpose()
 }
 
-impl HeadRow {
-    fn head(&self) -> StoreResult<Head> {
-        let chain = Chain::from_bytes(rows::octets(&self.chain, "mailbox.chain")?);
-        Ok(Head { sequence: Sequence(rows::count(self.last_sequence)?), chain, closed: self.closed })
-    }
-}
-
-#[derive(Debug, FromRow)]
-struct PageRow {
-    #[sqlx(flatten)]
-    mailbox: HeadRow,
-    /// Absent, like the next two, where the mailbox has no frame after the place.
-    id: Option<i64>,
-    closing: Option<bool>,
-    octets: Option<Vec<u8>>,
-}
-
-pub(super) async fn head(readers: &SqlitePool, address: MailboxAddress, today: ExpiryDay) -> StoreResult<Option<Head>> {
-    let row: Option<HeadRow> =
-        sqlx::query_as("select last_sequence, chain, closed from mailbox where address = ? and expires_day >= ?")
-            .bind(address.as_bytes().to_vec())
-            .bind(i64::from(today.0))
-            .fetch_optional(readers)
-            .await?;
-    row.map(|row| row.head()).transpose()
-}
-
-pub(super) async fn page(
-    readers: &SqlitePool,
-    address: MailboxAddress,
+pub(super) fn page(
+    connection: &Connection,
+    address: &MailboxAddress,
     after: Sequence,
     bytes_max: u64,
     today: ExpiryDay,
 ) -> StoreResult<Option<Page>> {
-    let mut rows = sqlx::query_as::<_, PageRow>(
-        "select last_sequence, mailbox.chain, closed, frame.id, frame.closing, frame.octets
+    let mut statement = connection.prepare_cached(
+        "select last_sequence, mailbox.chain as chain, closed, frame.id as id, closing, octets
          from mailbox left join frame
          on frame.id > (mailbox.slot << 24) + ?2 and frame.id <= (mailbox.slot << 24) + mailbox.last_sequence
          where address = ?1 and expires_day >= ?3
          order by frame.id limit ?4",
-    )
-    .bind(address.as_bytes().to_vec())
-    .bind(rows::integer(after.0.min(Limits::FRAMES_PER_MAILBOX_CEILING)))
-    .bind(i64::from(today.0))
-    .bind(rows::integer(bytes_max / FrameSize::Kib1.bytes() as u64 + 1))
-    .fetch(readers);
-
+    )?;
+    let mut rows = statement.query(params![
+        address.as_bytes(),
+        rows::integer(after.0.min(Limits::FRAMES_PER_MAILBOX_CEILING)),
+        today.0,
+        rows::integer(bytes_max / FrameSize::Kib1.bytes() as u64 + 1)
+    ])?;
     let mut head = None;
     let mut frames = Vec::new();
     let mut bytes = 0;
-    while let Some(row) = rows.try_next().await? {
-        head = Some(row.mailbox.head()?);
-        let (Some(id), Some(closing), Some(octets)) = (row.id, row.closing, row.octets) else { break };
-        bytes += octets.len() as u64;
+    while let Some(row) = rows.next()? {
+        head = Some(rows::head(row)?);
+        // Absent where the mailbox has no frame after the place.
+        let Some(frame) = frame(row)? else { break };
+        bytes += frame.octets.len() as u64;
         if bytes > bytes_max && !frames.is_empty() {
             break;
         }
-        frames.push(StoredFrame { sequence: rows::sequence_of(id), closing, octets: octets.into() });
+        frames.push(frame);
     }
     let Some(head) = head else { return Ok(None) };
     let reached = frames.last().is_none_or(|last| last.sequence == head.sequence);
     Ok(Some(Page { frames, head: reached.then_some(head) }))
 }
 
-pub(super) async fn totals(readers: &SqlitePool) -> StoreResult<Totals> {
-    let (mailboxes, frame_bytes): (i64, i64) =
-        sqlx::query_as("select count(*), coalesce(sum(frame_bytes), 0) from mailbox").fetch_one(readers).await?;
-    Ok(Totals { mailboxes: rows::count(mailboxes)?, frame_bytes: rows::count(frame_bytes)? })
+fn frame(row: &Row<'_>) -> StoreResult<Option<StoredFrame>> {
+    let Some(id) = row.get("id")? else { return Ok(None) };
+    let octets = row.get_ref("octets")?.as_blob().map_err(|_| StoreError::Damaged("frame.octets"))?;
+    let octets = Bytes::copy_from_slice(octets);
+    Ok(Some(StoredFrame { sequence: rows::sequence_of(id), closing: row.get("closing")?, octets }))
 }
 
-pub(super) async fn check(readers: &SqlitePool) -> StoreResult<()> {
-    sqlx::query("select 1 from mailbox limit 1").fetch_optional(readers).await?;
+pub(super) fn totals(connection: &Connection) -> StoreResult<Totals> {
+    let sums = "select count(*) as mailboxes, coalesce(sum(frame_bytes), 0) as frame_bytes from mailbox";
+    connection.query_row_and_then(sums, [], |row| {
+        Ok(Totals { mailboxes: rows::count(row, "mailboxes")?, frame_bytes: rows::count(row, "frame_bytes")? })
+    })
+}
+
+pub(super) fn check(connection: &Connection) -> StoreResult<()> {
+    connection.prepare_cached("select 1 from mailbox limit 1")?.exists([])?;
     Ok(())
 }

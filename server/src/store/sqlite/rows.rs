@@ -1,60 +1,18 @@
 //! How rows and keys become the store's types, and back.
 
 use super::{Head, Mailbox, StoreError, StoreResult};
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, Limits, MailboxAddress, Sequence};
+use rusqlite::{Connection, Row, params};
+use twiza_protocol::{Chain, ExpiryDay, Limits, MailboxAddress, Sequence};
 
 const SEQUENCE_BITS: u32 = 24;
 
-/// Rows in one statement, largest first: few different statements, so that each is prepared once.
-const ROWS_PER_STATEMENT: [usize; 4] = [64, 16, 4, 1];
-
-#[derive(Debug, FromRow)]
-pub(super) struct MailboxRow {
-    slot: i64,
-    address: Vec<u8>,
-    last_sequence: i64,
-    chain: Vec<u8>,
-    closed: bool,
-    frame_bytes: i64,
-    pub(super) expires_day: i64,
+pub(super) fn octets<const N: usize>(row: &Row<'_>, column: &'static str) -> StoreResult<[u8; N]> {
+    let stored = row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged(column))?;
+    stored.try_into().map_err(|_| StoreError::Damaged(column))
 }
 
-impl MailboxRow {
-    pub(super) fn address(&self) -> StoreResult<MailboxAddress> {
-        octets(&self.address, "mailbox.address").map(MailboxAddress::from_bytes)
-    }
-
-    pub(super) fn mailbox(&self) -> StoreResult<Mailbox> {
-        let chain = Chain::from_bytes(octets(&self.chain, "mailbox.chain")?);
-        let head = Head { sequence: Sequence(count(self.last_sequence)?), chain, closed: self.closed };
-        Ok(Mailbox { slot: self.slot, head, frame_bytes: count(self.frame_bytes)? })
-    }
-}
-
-#[derive(Debug, FromRow)]
-pub(super) struct KnownRow {
-    id: i64,
-    digest: Vec<u8>,
-    chain: Vec<u8>,
-    closing: bool,
-}
-
-impl KnownRow {
-    pub(super) fn known(&self) -> StoreResult<(i64, FrameDigest, Head)> {
-        let digest = FrameDigest::from_bytes(octets(&self.digest, "frame.digest")?);
-        let chain = Chain::from_bytes(octets(&self.chain, "frame.chain")?);
-        let head = Head { sequence: sequence_of(self.id), chain, closed: self.closing };
-        Ok((self.id >> SEQUENCE_BITS, digest, head))
-    }
-}
-
-pub(super) fn octets<const N: usize>(stored: &[u8], place: &'static str) -> StoreResult<[u8; N]> {
-    stored.try_into().map_err(|_| StoreError::Damaged(place))
-}
-
-pub(super) fn count(stored: i64) -> StoreResult<u64> {
-    u64::try_from(stored).map_err(|_| StoreError::Damaged("a negative count"))
+pub(super) fn count(row: &Row<'_>, column: &'static str) -> StoreResult<u64> {
+    u64::try_from(row.get::<_, i64>(column)?).map_err(|_| StoreError::Damaged(column))
 }
 
 /// A count for SQLite; the limits keep every count far below the ceiling.
@@ -64,6 +22,11 @@ pub(super) fn integer(count: u64) -> i64 {
 
 pub(super) fn frame_id(slot: i64, sequence: Sequence) -> i64 {
     (slot << SEQUENCE_BITS) | integer(sequence.0.min(Limits::FRAMES_PER_MAILBOX_CEILING))
+}
+
+/// The largest key that a frame of this mailbox can have; `frame_id(slot, Sequence::START)` is below all of them.
+pub(super) fn last_frame_id(slot: i64) -> i64 {
+    frame_id(slot, Sequence(Limits::FRAMES_PER_MAILBOX_CEILING))
 }
 
 pub(super) fn sequence_of(id: i64) -> Sequence {
@@ -76,61 +39,76 @@ pub(super) fn random_slot() -> StoreResult<i64> {
     Ok(integer(random >> (64 - (63 - SEQUENCE_BITS))))
 }
 
-/// The rows of these mailboxes, in any order, expired ones too. The addresses travel as one value, so that the
-/// statement is the same for any number.
-pub(super) async fn load_mailboxes(
-    connection: &mut SqliteConnection,
-    addresses: &[MailboxAddress],
-) -> StoreResult<Vec<MailboxRow>> {
-    let list: Vec<u8> = addresses.iter().flat_map(|address| *address.as_bytes()).collect();
-    let rows = sqlx::query_as(
-        "with recursive item (place) as (select 0 union all select place + 1 from item where place + 1 < ?2)
-         select distinct slot, address, last_sequence, chain, closed, frame_bytes, expires_day
-         from item cross join mailbox on mailbox.address = substr(?1, 1 + 32 * place, 32)
-         where ?2 > 0",
-    )
-    .bind(list)
-    .bind(integer(addresses.len() as u64))
-    .fetch_all(connection)
-    .await?;
-    Ok(rows)
+/// A mailbox's head, from a row with its columns.
+pub(super) fn head(row: &Row<'_>) -> StoreResult<Head> {
+    let sequence = Sequence(count(row, "last_sequence")?);
+    Ok(Head { sequence, chain: Chain::from_bytes(octets(row, "chain")?), closed: row.get("closed")? })
 }
 
-/// Writes mailboxes whole, new or old.
-pub(super) async fn save_mailboxes(
-    connection: &mut SqliteConnection,
-    mailboxes: &[(MailboxAddress, Mailbox)],
+/// A mailbox and its expiry day, whether that has passed or not.
+pub(super) fn load_mailbox(
+    connection: &Connection,
+    address: &MailboxAddress,
+) -> StoreResult<Option<(Mailbox, ExpiryDay)>> {
+    let mut statement = connection.prepare_cached(
+        "select slot, last_sequence, chain, closed, frame_bytes, expires_day from mailbox where address = ?",
+    )?;
+    let mut rows = statement.query([address.as_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mailbox = Mailbox { slot: row.get("slot")?, head: head(row)?, frame_bytes: count(row, "frame_bytes")? };
+    Ok(Some((mailbox, ExpiryDay(row.get("expires_day")?))))
+}
+
+/// The head that the frame with this digest left, where it is there.
+pub(super) fn load_known(connection: &Connection, slot: i64, digest: &[u8; 32]) -> StoreResult<Option<Head>> {
+    let mut statement =
+        connection.prepare_cached("select id, chain, closing from frame where slot = ? and digest = ?")?;
+    let mut rows = statement.query(params![slot, digest])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let chain = Chain::from_bytes(octets(row, "chain")?);
+    Ok(Some(Head { sequence: sequence_of(row.get("id")?), chain, closed: row.get("closing")? }))
+}
+
+/// Writes a mailbox that is there already. Its expiry day never moves back.
+pub(super) fn update_mailbox(connection: &Connection, mailbox: &Mailbox, expires: ExpiryDay) -> StoreResult<()> {
+    let Mailbox { slot, head, frame_bytes } = mailbox;
+    let updated = connection
+        .prepare_cached(
+            "update mailbox set last_sequence = ?2, chain = ?3, closed = ?4, frame_bytes = ?5,
+             expires_day = max(expires_day, ?6) where slot = ?1",
+        )?
+        .execute(params![
+            slot,
+            integer(head.sequence.0),
+            head.chain.as_bytes(),
+            head.closed,
+            integer(*frame_bytes),
+            expires.0
+        ])?;
+    if updated == 1 { Ok(()) } else { Err(StoreError::Damaged("a mailbox that was just read is gone")) }
+}
+
+/// Writes a mailbox without frames. `false` where its slot is taken.
+pub(super) fn insert_mailbox(
+    connection: &Connection,
+    slot: i64,
+    address: &MailboxAddress,
     expires: ExpiryDay,
-) -> StoreResult<()> {
-    for rows in statements(mailboxes) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "insert into mailbox (slot, address, last_sequence, chain, closed, frame_bytes, expires_day) ",
-        );
-        query.push_values(rows, |mut row, (address, mailbox)| {
-            row.push_bind(mailbox.slot)
-                .push_bind(address.as_bytes().to_vec())
-                .push_bind(integer(mailbox.head.sequence.0))
-                .push_bind(mailbox.head.chain.as_bytes().to_vec())
-                .push_bind(i64::from(mailbox.head.closed))
-                .push_bind(integer(mailbox.frame_bytes))
-                .push_bind(i64::from(expires.0));
-        });
-        query.push(
-            " on conflict (slot) do update set last_sequence = excluded.last_sequence, chain = excluded.chain,
-             closed = excluded.closed, frame_bytes = excluded.frame_bytes,
-             expires_day = max(expires_day, excluded.expires_day)",
-        );
-        query.build().execute(&mut *connection).await?;
-    }
-    Ok(())
+) -> StoreResult<bool> {
+    let inserted = connection
+        .prepare_cached(
+            "insert into mailbox (slot, address, last_sequence, chain, closed, frame_bytes, expires_day)
+             values (?1, ?2, 0, ?3, 0, 0, ?4) on conflict (slot) do nothing",
+        )?
+        .execute(params![slot, address.as_bytes(), Head::start(address).chain.as_bytes(), expires.0])?;
+    Ok(inserted == 1)
 }
 
-/// Cuts rows into the sizes that have a prepared statement.
-pub(super) fn statements<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = ROWS_PER_STATEMENT.into_iter().find(|size| *size <= rows.len())?;
-        let (now, later) = rows.split_at(size);
-        rows = later;
-        Some(now)
-    })
+/// Deletes a mailbox with all its frames.
+pub(super) fn delete_mailbox(connection: &Connection, slot: i64) -> StoreResult<()> {
+    connection
+        .prepare_cached("delete from frame where id between ? and ?")?
+        .execute([frame_id(slot, Sequence::START), last_frame_id(slot)])?;
+    connection.prepare_cached("delete from mailbox where slot = ?")?.execute([slot])?;
+    Ok(())
 }

@@ -27,13 +27,12 @@ async fn the_settings_that_durability_and_deletion_rest_on_are_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
     let mut writer = store.writer.lock().await;
-    let connection = store.connection(&mut writer).await.unwrap();
+    let connection = &open_writer(&mut writer).unwrap().connection;
     for (pragma, expected) in [("synchronous", 2), ("secure_delete", 1), ("page_size", 4096), ("temp_store", 2)] {
-        let query = sqlx::AssertSqlSafe(format!("pragma {pragma}"));
-        let found: i64 = sqlx::query_scalar(query).fetch_one(&mut *connection).await.unwrap();
+        let found: i64 = connection.pragma_query_value(None, pragma, |row| row.get(0)).unwrap();
         assert_eq!(found, expected, "{pragma}");
     }
-    let mode: String = sqlx::query_scalar("pragma journal_mode").fetch_one(connection).await.unwrap();
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }
 
@@ -93,5 +92,30 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     drop(store);
     let store = fresh(&folder, "db").await;
     assert_eq!(store.head(address(1), DAYS.today).await.unwrap(), head);
-    assert_eq!(store.writer.lock().await.relay_bytes, 20 * 1024);
+    assert_eq!(open_writer(&mut store.writer.lock().await).unwrap().relay_bytes, 20 * 1024);
+}
+
+#[tokio::test]
+async fn the_log_is_copied_beside_the_writer_and_stays_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    for octet in 0..200 {
+        store.append_batch(&[append(1, octet, 1 << 20, false)], DAYS, &Limits::default()).await.unwrap()[0].unwrap();
+    }
+    let log = folder.path().join("db-wal").metadata().unwrap().len();
+    assert!(log < 2 * checkpoint::LOG_BYTES_MAX, "{log} octets");
+    let page = store.page(address(1), Sequence(199), 1, DAYS.today).await.unwrap().unwrap();
+    assert_eq!(page.frames[0].octets, append(1, 199, 1 << 20, false).octets);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    open_writer(&mut store.writer.lock().await).unwrap().connection.pragma_update(None, "user_version", 99).unwrap();
+    store.close().await;
+    let newer = SqliteStore::open(&folder.path().join("db")).await;
+    assert!(matches!(newer, Err(StoreError::Newer)));
+    assert!(matches!(store.check().await, Err(StoreError::Closed)));
 }

@@ -1,0 +1,119 @@
+//! One connection, one frame at a time: the acknowledgement beside the three things it cannot do without.
+
+use crate::load::{Connection, frame};
+use crate::{Bench, FRAME_BYTES, ROUNDS, median, micros, percentile, raw};
+use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use twiza_protocol::{FrameDigest, MailboxKey, RelayKey, Request, Verb};
+use twiza_relay::{Clock, SystemClock};
+
+const SAMPLES: usize = 2000;
+
+/// A request's head and an answer, in octets, as the load's are.
+const HEAD_BYTES: usize = 320;
+const ANSWER_BYTES: usize = 340;
+
+pub(crate) fn compare(bench: &Bench) {
+    let (mut relay, mut no_store) = (Vec::new(), Vec::new());
+    let (mut row, mut round_trip, mut proof) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        relay.push(micros(bench.relay(1, SAMPLES).p50));
+        no_store.push(micros(bench.no_store(1, SAMPLES).p50));
+        row.push(middle(raw::single_rows(bench.fresh().path(), SAMPLES)));
+        round_trip.push(middle(echo(bench)));
+        proof.push(middle(proof_checks()));
+    }
+    let (relay, row, round_trip, proof) = (median(relay), median(row), median(round_trip), median(proof));
+    let no_store = median(no_store);
+    let sum = row + round_trip + proof;
+    println!("\none connection, one frame at a time; medians in microseconds");
+    println!(
+        "{:>15} {:>14} {:>14} {:>11} {:>5} {:>5} {:>9}",
+        "acknowledgement", "one-row insert", "TLS round trip", "proof check", "sum", "ratio", "no store"
+    );
+    println!(
+        "{relay:>15.0} {row:>14.0} {round_trip:>14.0} {proof:>11.0} {sum:>5.0} {:>5.2} {no_store:>9.0}",
+        relay / sum
+    );
+}
+
+fn middle(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    micros(percentile(&times, 0.5))
+}
+
+/// A frame there, an answer back, over TLS and nothing else. The server is on the relay's runtime, the client on the
+/// load's kind of thread.
+fn echo(bench: &Bench) -> Vec<Duration> {
+    let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let key = RelayKey::from_bytes(pair.public_key_raw().try_into().unwrap());
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
+    let private = PrivatePkcs8KeyDer::from(pair.serialize_der());
+    let mut tls = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private.into())
+        .unwrap();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let listener = bench.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = bench.runtime.spawn(answer(listener, TlsAcceptor::from(Arc::new(tls))));
+    let times = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(ask(address, key))
+    });
+    let times = times.join().unwrap();
+    bench.runtime.block_on(server).unwrap();
+    times
+}
+
+async fn answer(listener: TcpListener, tls: TlsAcceptor) {
+    let (stream, _) = listener.accept().await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut stream = tls.accept(stream).await.unwrap();
+    let mut request = vec![0; HEAD_BYTES + FRAME_BYTES];
+    let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {:0>9}\r\n\r\n", 0);
+    let length = ANSWER_BYTES - head.len();
+    let answer = head.replace("000000000", &format!("{length:0>9}")) + &"x".repeat(length);
+    while stream.read_exact(&mut request).await.is_ok() {
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+}
+
+async fn ask(address: SocketAddr, key: RelayKey) -> Vec<Duration> {
+    let mut connection = Connection::to(address, key).await;
+    let head = [b'h'; HEAD_BYTES];
+    let mut times = Vec::with_capacity(SAMPLES);
+    for count in 0..SAMPLES {
+        let started = Instant::now();
+        connection.request(&head, &frame(count)).await;
+        times.push(started.elapsed());
+    }
+    times
+}
+
+/// Digest of the frame, text form and signature, as a request needs it.
+fn proof_checks() -> Vec<Duration> {
+    let (key, relay) = (MailboxKey::from_seed(&[1; 32]), RelayKey::from_bytes([2; 32]));
+    let (address, verb, time) = (key.address(), Verb::Append { closing: false }, SystemClock.now());
+    let proofs = (0..SAMPLES).map(|count| {
+        let body = FrameDigest::of(&frame(count));
+        (count, key.prove(&Request { relay: &relay, verb, time, body }).to_string())
+    });
+    let check = |(count, proof): (usize, String)| {
+        let octets = frame(count);
+        let started = Instant::now();
+        let proof: twiza_protocol::Proof = proof.parse().unwrap();
+        black_box(proof.verify(&address, &relay, verb, FrameDigest::of(&octets), time)).unwrap();
+        started.elapsed()
+    };
+    proofs.collect::<Vec<_>>().into_iter().map(check).collect()
+}
