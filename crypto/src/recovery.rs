@@ -110,12 +110,15 @@ impl RecoveryMailbox {
         Ok(Extension::Unknown(RECOVERY_EXTENSION, UnknownExtension(wire::encode(&encoded)?)))
     }
 
-    /// What a leaf says of its recovery mailbox.
+    /// What a leaf says of its recovery mailbox, which is all that its extensions may say: leaves are of bounded size.
     ///
     /// # Errors
-    /// [`CryptoError::Malformed`] where it says nothing, [`CryptoError::KeyLength`] for a key of another length.
+    /// [`CryptoError::Malformed`] where it says nothing, or something else, [`CryptoError::KeyLength`] for a key of another length.
     pub(crate) fn of_leaf(extensions: &Extensions<LeafNode>) -> Result<Self, CryptoError> {
         let found = extensions.unknown(RECOVERY_EXTENSION).ok_or(CryptoError::Malformed("recovery mailbox"))?;
+        if extensions.iter().count() != 1 {
+            return Err(CryptoError::Malformed("leaf extensions"));
+        }
         let encoded: Encoded = wire::decode(&found.0, "recovery mailbox")?;
         let kem_public: Vec<u8> = encoded.kem_public.into();
         if kem_public.len() != HYBRID_PUBLIC_KEY_BYTES {

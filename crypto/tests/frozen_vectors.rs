@@ -257,7 +257,7 @@ fn the_suite_and_the_extensions_are_frozen() {
     let types = [Group::ALLIANCE_EXTENSION_TYPE, RecoveryKey::EXTENSION_TYPE].map(u16::to_be_bytes).concat();
     assert_eq!(hex(&types), frozen("extension types"));
     let (person, organisation) = (name("Zineb"), name("Amal"));
-    let joiner = Joiner::new(&identity(), &person, &organisation, support::now(), &seeded(6)).expect("a key package");
+    let joiner = Joiner::new(&identity(), &person, &organisation, &seeded(6)).expect("a key package");
     assert_eq!(hex(&joiner.request()[..4]), frozen("MLS version and suite"));
     assert_eq!(CIPHERSUITE_NAME, frozen("suite"));
 }

@@ -11,6 +11,7 @@ use mls_rs::group::proposal::ProposalType;
 use mls_rs::group::{CommitEffect, ReceivedMessage};
 use mls_rs::identity::SigningIdentity;
 use mls_rs::identity::basic::{BasicCredential, BasicIdentityProvider};
+use mls_rs::time::MlsTime;
 use mls_rs::mls_rules::{CommitOptions, DefaultMlsRules, EncryptionOptions};
 use mls_rs::{
     CipherSuite, CipherSuiteProvider, Client, CryptoProvider, Extension, ExtensionList, Group as PeersGroup, MlsMessage,
@@ -72,8 +73,7 @@ fn found() -> Group {
         seats: vec![seat],
         relays: vec![relay()],
     };
-    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs();
-    Group::found_in_suite(SUITE, &founder, &name("Amina"), alliance, now, &random).expect("a group")
+    Group::found_in_suite(SUITE, &founder, &name("Amina"), alliance, &random).expect("a group")
 }
 
 fn mailbox(group: &Group) -> MailboxAddress {
@@ -105,7 +105,7 @@ fn peer(seed: u8) -> Peer<impl MlsConfig> {
         .identity_provider(BasicIdentityProvider::new())
         .extension_types([Group::ALLIANCE_EXTENSION_TYPE, RecoveryKey::EXTENSION_TYPE].map(ExtensionType::new))
         .custom_proposal_type(ProposalType::new(0x000a))
-        .key_package_lifetime(Duration::from_secs(60 * 24 * 3600))
+        .key_package_lifetime(Duration::from_secs(u64::MAX))
         .mls_rules(rules)
         .signing_identity(signing, leaf_key.clone(), PEERS_SUITE)
         .build();
@@ -119,7 +119,7 @@ impl<C: MlsConfig> Peer<C> {
     fn request(&self) -> JoinRequest {
         let recovery = Extension::new(ExtensionType::new(RecoveryKey::EXTENSION_TYPE), self.recovery.clone());
         let extensions = ExtensionList::from(vec![recovery]);
-        let made = self.client.generate_key_package_message(ExtensionList::default(), extensions, None);
+        let made = self.client.generate_key_package_message(ExtensionList::default(), extensions, Some(MlsTime::from(0)));
         let octets = made.expect("a key package").to_bytes().expect("octets");
         let (header, key_package) = octets.split_at(4);
         assert_eq!(header, [0, 1, 0, 5], "an MLSMessage of version 1 with a key package");

@@ -30,7 +30,6 @@ impl Engine {
             &profile.organisation,
             name,
             alliance_relay,
-            now,
             &self.environment.random,
         )?;
         let keys = group.epoch_keys(relay.key(), Branch::default())?;

@@ -73,10 +73,9 @@ impl Engine {
     ) -> Result<AllianceNumber, ClientError> {
         let profile = &self.profile;
         let random = &self.environment.random;
-        let now = self.environment.clock.unix_seconds();
         let name = name.unwrap_or(&profile.name);
         let organisation = organisation.unwrap_or(&profile.organisation);
-        let mut joiner = Joiner::new(&profile.key, name, organisation, now, random)?;
+        let mut joiner = Joiner::new(&profile.key, name, organisation, random)?;
         let kind = ContentKind::JoinRequest;
         let frames = seal_payload(&rendezvous.frame, kind, joiner.request(), None, FrameSize::Kib16, random)?;
         let mut step = self.store.begin().await?;

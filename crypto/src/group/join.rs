@@ -14,6 +14,9 @@ use openmls::prelude::{
 };
 use tls_codec::{Deserialize as _, Serialize as _};
 
+/// Octets of the largest join request: more than names and keys of this suite take.
+pub const JOIN_REQUEST_BYTES_MAX: usize = 8 << 10;
+
 /// Somebody on the way in: a key package and the private keys behind it.
 pub struct Joiner {
     provider: Provider,
@@ -21,7 +24,7 @@ pub struct Joiner {
 }
 
 impl Joiner {
-    /// Makes a key package for one alliance. `now` in seconds since the Unix epoch.
+    /// Makes a key package for one alliance.
     ///
     /// # Errors
     /// [`CryptoError::Entropy`] or [`CryptoError::Bug`].
@@ -29,13 +32,12 @@ impl Joiner {
         identity: &IdentityKey,
         name: &Name,
         organisation: &Name,
-        now: u64,
         random: &Random,
     ) -> Result<Self, CryptoError> {
         let provider = Provider::new(GroupState::default(), random);
         let leaf = Leaf::new(&provider, identity, name, organisation)?;
         let bundle = KeyPackage::builder()
-            .key_package_lifetime(lifetime(now))
+            .key_package_lifetime(lifetime())
             .leaf_node_capabilities(capabilities(CIPHERSUITE))
             .leaf_node_extensions(leaf.extensions)
             .build(CIPHERSUITE, &provider, &leaf.device, leaf.credential)
@@ -75,6 +77,9 @@ impl JoinRequest {
 
     pub(super) fn verify_as(suite: Ciphersuite, mut octets: &[u8]) -> Result<Self, CryptoError> {
         const WHAT: &str = "a join request";
+        if octets.len() > JOIN_REQUEST_BYTES_MAX {
+            return Err(CryptoError::TooLarge { found: octets.len(), limit: JOIN_REQUEST_BYTES_MAX });
+        }
         let parsed = KeyPackageIn::tls_deserialize(&mut octets).map_err(|_| CryptoError::Malformed(WHAT))?;
         if !octets.is_empty() {
             return Err(CryptoError::Malformed(WHAT));
@@ -82,7 +87,7 @@ impl JoinRequest {
         let crypto = openmls_rust_crypto::RustCrypto::default();
         let validated = parsed.validate(&crypto, ProtocolVersion::Mls10);
         let key_package = validated.map_err(|_| CryptoError::Unverified(WHAT))?;
-        if key_package.ciphersuite() != suite || !key_package.life_time().has_acceptable_range() {
+        if key_package.ciphersuite() != suite {
             return Err(CryptoError::Unverified(WHAT));
         }
         let person = check_key_package(&key_package)?;
@@ -97,10 +102,16 @@ impl JoinRequest {
     }
 }
 
-/// Checks of a key package that MLS leaves to the application: key lengths, recovery mailbox, certificate.
+/// Checks of a key package that MLS leaves to the application: lifetime, key lengths, extensions, certificate.
 pub(super) fn check_key_package(key_package: &KeyPackage) -> Result<Person, CryptoError> {
     let expected = public_key_bytes(key_package.ciphersuite());
     let leaf = key_package.leaf_node();
+    if *key_package.life_time() != lifetime() {
+        return Err(CryptoError::Unverified("a key package's lifetime"));
+    }
+    if key_package.extensions().iter().next().is_some() {
+        return Err(CryptoError::Malformed("key package"));
+    }
     if key_package.hpke_init_key().as_slice().len() != expected || key_length(leaf.encryption_key()) != expected {
         return Err(CryptoError::KeyLength);
     }

@@ -40,9 +40,6 @@ const GROUP_ID_ENTRY: &[u8] = b"twiza group id";
 /// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
 const FORWARD_DISTANCE_MAX: u32 = 10_000;
 
-/// Seconds that a key package may lie in its maker's past and future: clocks are wrong by days where users are.
-const LIFETIME_MARGIN_SECONDS: u64 = 7 * 24 * 3600;
-const LIFETIME_SECONDS: u64 = 70 * 24 * 3600;
 
 /// One member's group, in one epoch.
 pub struct Group {
@@ -117,7 +114,7 @@ impl Leaf {
 }
 
 impl Group {
-    /// Founds an alliance: a group of one, its founder the only organiser. `now` in seconds since the Unix epoch.
+    /// Founds an alliance: a group of one, its founder the only organiser.
     ///
     /// # Errors
     /// [`CryptoError::Entropy`], or [`CryptoError::Bug`].
@@ -127,7 +124,6 @@ impl Group {
         organisation: &Name,
         alliance_name: &Name,
         relay: crate::alliance::AllianceRelay,
-        now: u64,
         random: &Random,
     ) -> Result<Self, CryptoError> {
         let alliance = AllianceState {
@@ -140,7 +136,7 @@ impl Group {
             }],
             relays: vec![relay],
         };
-        Self::found_as(CIPHERSUITE, founder, name, alliance, now, random)
+        Self::found_as(CIPHERSUITE, founder, name, alliance, random)
     }
 
     fn found_as(
@@ -148,7 +144,6 @@ impl Group {
         founder: &IdentityKey,
         name: &Name,
         alliance: AllianceState,
-        now: u64,
         random: &Random,
     ) -> Result<Self, CryptoError> {
         let provider = Provider::new(GroupState::default(), random);
@@ -162,7 +157,7 @@ impl Group {
             .max_past_epochs(0)
             .use_ratchet_tree_extension(true)
             .sender_ratchet_configuration(ratchet())
-            .lifetime(lifetime(now))
+            .lifetime(lifetime())
             .capabilities(capabilities(suite))
             .with_group_context_extensions(group_context_extensions(&alliance)?)
             .with_leaf_node_extensions(leaf.extensions)
@@ -372,8 +367,11 @@ pub(crate) fn ratchet() -> SenderRatchetConfiguration {
     SenderRatchetConfiguration::new(5, FORWARD_DISTANCE_MAX)
 }
 
-pub(crate) fn lifetime(now: u64) -> Lifetime {
-    Lifetime::init(now.saturating_sub(LIFETIME_MARGIN_SECONDS), now.saturating_add(LIFETIME_SECONDS))
+/// The lifetime of every key package (RFC 9420, section 7.2): all of time. Whoever receives a commit holds the lifetimes
+/// of those it adds against a clock; with any other, members with different clocks would judge one commit differently,
+/// and the group would fork. A key package lies in one rendezvous mailbox, for one use, and expires with its invitation.
+pub(crate) fn lifetime() -> Lifetime {
+    Lifetime::init(0, u64::MAX)
 }
 
 pub(crate) fn join_config(policy: WireFormatPolicy) -> MlsGroupJoinConfig {

@@ -29,10 +29,9 @@ impl Group {
         founder: &IdentityKey,
         name: &Name,
         alliance: AllianceState,
-        now: u64,
         random: &Random,
     ) -> Result<Self, CryptoError> {
-        Self::found_as(suite, founder, name, alliance, now, random)
+        Self::found_as(suite, founder, name, alliance, random)
     }
 
     /// The type of the GroupContext extension that carries the alliance's state.

@@ -44,11 +44,6 @@ pub(crate) fn random() -> Random {
     seeded(SEED.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Seconds since the epoch: key packages are checked against the system's clock by OpenMLS.
-pub(crate) fn now() -> u64 {
-    std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs()
-}
-
 pub(crate) fn relay() -> AllianceRelay {
     let key = RelaySigningKey::from_seed(&[9; 32]).public();
     AllianceRelay { address: format!("twiza://relay.example:7443/{key}").parse().expect("an address"), grant: None }
@@ -68,7 +63,7 @@ impl Party {
     pub(crate) fn founder(person: &str, organisation: &str) -> Self {
         let random = random();
         let key = IdentityKey::generate(&random).expect("randomness");
-        let group = Group::found(&key, &name(person), &name(organisation), &name("Tawiza"), relay(), now(), &random);
+        let group = Group::found(&key, &name(person), &name(organisation), &name("Tawiza"), relay(), &random);
         Self { key, group: Some(group.expect("a group")), stored: HashMap::new() }.saved()
     }
 
@@ -205,7 +200,7 @@ pub(crate) fn joiner(person: &str, organisation: &str) -> (Party, JoinRequest) {
 pub(crate) fn asking(person: &str, organisation: &str) -> (Party, Vec<u8>) {
     let random = random();
     let key = IdentityKey::generate(&random).expect("randomness");
-    let mut joiner = Joiner::new(&key, &name(person), &name(organisation), now(), &random).expect("a key package");
+    let mut joiner = Joiner::new(&key, &name(person), &name(organisation), &random).expect("a key package");
     let request = joiner.request().to_vec();
     let mut stored = HashMap::new();
     apply(&mut stored, &joiner.take_changes());
