@@ -158,6 +158,8 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         }
         ClientError::TextEmpty => ("error-text-empty", vec![], EXIT_USAGE),
         ClientError::Relay(error) => relay(error),
+        ClientError::PlaceLost => ("error-place-lost", vec![], EXIT_REFUSED),
+        ClientError::PlaceThere => ("error-place-there", vec![], EXIT_REFUSED),
         ClientError::RelayContradiction(what) => {
             ("error-relay-contradiction", vec![("what", text(what))], EXIT_DISTRUST)
         }

@@ -84,6 +84,13 @@ pub enum ClientError {
     /// The relay's answers contradict each other or what was read before. The relay's fault, or its host's.
     #[error("the relay contradicts itself: {0}")]
     RelayContradiction(&'static str),
+    /// The relay had the alliance's place and does not know it any more. The user's, to decide whether others have gone
+    /// on meanwhile (then somebody must let them in again) or not ([`crate::Engine::reopen`]).
+    #[error("the relay no longer knows this alliance's place")]
+    PlaceLost,
+    /// There was nothing to reopen. The user's: nothing is wrong.
+    #[error("the relay has this alliance's place")]
+    PlaceThere,
     /// A fault of ours, or of OpenMLS.
     #[error("{0}")]
     Crypto(CryptoError),

@@ -8,9 +8,15 @@
 //!
 //! The secret leads to a short-lived **rendezvous mailbox**: the joiner leaves an encrypted key package there, the
 //! inviter its answer. The first request in the mailbox is the one that counts: a second joiner sees it, and so does
-//! the real joiner if somebody else was faster.
+//! the real joiner if somebody else was faster. Whoever has a copy of the link can write there, so answers are by the
+//! inviter's hand: a Welcome is signed within MLS, and
+//!
+//! ```text
+//! decline = identity (32) || Ed25519(identity, "twiza decline v1\0" || rendezvous address (32))
+//! ```
 
 use crate::epoch::Branch;
+use crate::identity::{Identity, IdentityKey};
 use crate::seal::FrameKey;
 use crate::{CryptoError, Random, wire};
 use data_encoding::BASE64URL_NOPAD;
@@ -20,6 +26,8 @@ use thiserror::Error;
 use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
 use twiza_protocol::{ExpiryDay, MailboxKey, RelayAddress};
 use zeroize::Zeroizing;
+
+const DECLINE_LABEL: &[u8] = b"twiza decline v1\0";
 
 /// What an invitation link starts with.
 pub const LINK_PREFIX: &str = "twiza:join:";
@@ -124,6 +132,33 @@ impl Invitation {
             expires: ExpiryDay(parsed.expires),
             secret: Zeroizing::new(parsed.secret),
         })
+    }
+
+    /// The inviter's answer that nobody will be let in.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn decline(&self, inviter: &IdentityKey) -> Result<Vec<u8>, CryptoError> {
+        let signature = inviter.sign(&self.declined()?);
+        Ok([&inviter.identity().as_bytes()[..], &signature].concat())
+    }
+
+    /// Checks that it was the inviter who declined.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unverified`] where it was somebody else.
+    pub fn verify_decline(&self, answer: &[u8]) -> Result<(), CryptoError> {
+        const UNVERIFIED: CryptoError = CryptoError::Unverified("a decline");
+        let (identity, signature) = answer.split_first_chunk().ok_or(UNVERIFIED)?;
+        let (identity, signature) = (Identity::from_bytes(*identity), signature.try_into().map_err(|_| UNVERIFIED)?);
+        if identity.fingerprint() != self.inviter {
+            return Err(UNVERIFIED);
+        }
+        identity.verify(&self.declined()?, signature)
+    }
+
+    fn declined(&self) -> Result<Vec<u8>, CryptoError> {
+        Ok([DECLINE_LABEL, self.rendezvous()?.mailbox.address().as_bytes()].concat())
     }
 
     /// The keys of its rendezvous mailbox.

@@ -26,6 +26,9 @@ create table alliance (
     rotated_at integer not null default 0,
     -- Day of the last repeated open.
     opened_on integer not null default 0,
+    -- Whether the relay has shown the present mailbox. One that was there and is not any more must not be opened again
+    -- in silence: others may have gone on meanwhile, and whoever was removed since still has its key.
+    seen integer not null default 0,
     -- The link, while joining; wiped afterwards.
     invitation text
 ) strict;

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`world`] | a relay and engines in this process |
 //! | [`programs`] | the two programs, as a user starts them |
+//! | [`interposed`] | a client's connection with somebody in between |
 //! | [`passage`] | a way to a relay that a test can watch and cut |
 //! | [`simulation`] | many engines on a simulated network, decided by a seed |
 //! | [`search`] | looking for secrets where none may be |
 
+pub mod interposed;
 pub mod passage;
 pub mod programs;
 pub mod search;

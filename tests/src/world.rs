@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::store::history::Item;
 use twiza_client::{Engine, os_random};
@@ -35,14 +36,22 @@ impl World {
     /// # Errors
     /// Whatever keeps it from starting.
     pub async fn new() -> Result<Self> {
+        Self::with(Arc::new(twiza_relay::SystemClock), |_| {}).await
+    }
+
+    /// Starts a relay with a clock and settings of the test's choice.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub async fn with(clock: Arc<dyn twiza_relay::Clock>, change: impl FnOnce(&mut Settings)) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut settings = Settings::in_folder(folder.path().join("relay"));
         settings.listen = "127.0.0.1:0".parse()?;
         settings.public_host = Some("127.0.0.1".to_owned());
+        change(&mut settings);
         twiza_relay::cli::init::create(&settings)?;
         let listener = TcpListener::bind(settings.listen)?;
         let shutdown = CancellationToken::new();
-        let clock = Arc::new(twiza_relay::SystemClock);
         let running = twiza_relay::start(settings, listener, clock, shutdown.clone()).await?;
         Ok(Self { folder, running, shutdown })
     }
@@ -71,6 +80,29 @@ impl World {
         person_in(&self.folder.path().join(name), name, organisation).await
     }
 
+    /// As [`World::person`], reaching the relay in a way of the test's choice.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn person_by(
+        &self,
+        name: &str,
+        organisation: &str,
+        connector: Arc<dyn RelayConnector>,
+    ) -> Result<Engine> {
+        let environment = Environment { connector, ..environment() };
+        create(&self.folder.path().join(name), name, organisation, environment).await
+    }
+
+    /// As [`World::again`], reaching the relay in a way of the test's choice.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being opened.
+    pub async fn again_by(&self, name: &str, connector: Arc<dyn RelayConnector>) -> Result<Engine> {
+        let environment = Environment { connector, ..environment() };
+        Ok(Engine::open(&self.folder.path().join(name), PASSPHRASE, environment).await?)
+    }
+
     /// A second program of somebody who has a profile already, as `watch` beside `send` is.
     ///
     /// # Errors
@@ -85,8 +117,12 @@ impl World {
 /// # Errors
 /// Whatever keeps it from being made.
 pub async fn person_in(folder: &Path, name: &str, organisation: &str) -> Result<Engine> {
+    create(folder, name, organisation, environment()).await
+}
+
+async fn create(folder: &Path, name: &str, organisation: &str, environment: Environment) -> Result<Engine> {
     let (name, organisation) = (Name::new(name)?, Name::new(organisation)?);
-    Ok(Engine::create(folder, PASSPHRASE, COST, &name, &organisation, environment()).await?)
+    Ok(Engine::create(folder, PASSPHRASE, COST, &name, &organisation, environment).await?)
 }
 
 fn environment() -> Environment {

@@ -11,8 +11,8 @@ use mls_rs::group::proposal::ProposalType;
 use mls_rs::group::{CommitEffect, ReceivedMessage};
 use mls_rs::identity::SigningIdentity;
 use mls_rs::identity::basic::{BasicCredential, BasicIdentityProvider};
-use mls_rs::time::MlsTime;
 use mls_rs::mls_rules::{CommitOptions, DefaultMlsRules, EncryptionOptions};
+use mls_rs::time::MlsTime;
 use mls_rs::{
     CipherSuite, CipherSuiteProvider, Client, CryptoProvider, Extension, ExtensionList, Group as PeersGroup, MlsMessage,
 };
@@ -119,7 +119,8 @@ impl<C: MlsConfig> Peer<C> {
     fn request(&self) -> JoinRequest {
         let recovery = Extension::new(ExtensionType::new(RecoveryKey::EXTENSION_TYPE), self.recovery.clone());
         let extensions = ExtensionList::from(vec![recovery]);
-        let made = self.client.generate_key_package_message(ExtensionList::default(), extensions, Some(MlsTime::from(0)));
+        let made =
+            self.client.generate_key_package_message(ExtensionList::default(), extensions, Some(MlsTime::from(0)));
         let octets = made.expect("a key package").to_bytes().expect("octets");
         let (header, key_package) = octets.split_at(4);
         assert_eq!(header, [0, 1, 0, 5], "an MLSMessage of version 1 with a key package");

@@ -94,7 +94,7 @@ fn a_life() -> Result<()> {
 
 #[test]
 fn help() -> Result<()> {
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["init"],
         &["whoami"],
@@ -104,6 +104,7 @@ fn help() -> Result<()> {
         &["alliance", "create"],
         &["alliance", "list"],
         &["alliance", "show"],
+        &["alliance", "reopen"],
         &["invite"],
         &["join"],
         &["requests"],

@@ -42,6 +42,8 @@ help-alliance-list = List your alliances
 example-alliance-list = twiza alliance list
 help-alliance-show = Show how an alliance stands
 example-alliance-show = twiza alliance show --alliance Tawiza
+help-alliance-reopen = Go on with an alliance whose place the relay has lost, because nobody used it
+example-alliance-reopen = twiza alliance reopen --alliance Tawiza
 help-invite = Make an invitation for one person
 example-invite = twiza invite --role member --days 7
 arg-invite-role = What the person may do: observer, member or organiser (member if left out)
@@ -57,9 +59,9 @@ example-requests = twiza requests
 help-approve = Let somebody in
 example-approve = twiza approve 1
 arg-approve-request = The request's number, from `twiza requests`; several may be given
-help-decline = Turn somebody away
+help-decline = Turn somebody away, or take back an invitation that nobody has used
 example-decline = twiza decline 1
-arg-decline-request = The request's number, from `twiza requests`
+arg-decline-request = The request's number, from `twiza requests`; or the invitation's, from `twiza invite`
 help-send = Say something to everybody in an alliance
 example-send =
     twiza send "Our meeting is on Friday"
@@ -133,6 +135,7 @@ relay-incompatible =
     }.
 alliance-created = The alliance { $name } is founded. You are its organiser.
 alliance-created-next = Next: invite somebody with `twiza invite`.
+alliance-reopened = The alliance goes on. Others who find its place lost must do the same.
 alliance-none = No alliances yet. Found one with `twiza alliance create`, or join one with `twiza join`.
 alliance-line =
     { $number }. { $name }: { $status ->
@@ -159,7 +162,7 @@ alliance-show =
     Epoch: { $epoch }
     Waiting to be sent: { $messages } messages, { $changes } changes
     Encryption: { $suite }
-invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them.
+invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them. To take the invitation back: `twiza decline { $number }`.
 join-asked = You have asked to join. Your safety words: { $words }
 join-next = Tell them to whoever invited you. When you are let in, `twiza read` says so.
 join-member = You are a member of { $name }.
@@ -171,6 +174,7 @@ requests-next = Compare the safety words with the person, by voice or face to fa
 approved = { $person } is let in.
 approved-next = They see it when they next run `twiza read`.
 declined = { $person } was turned away.
+invitation-cancelled = The invitation is taken back: nobody can use it any more.
 sent = Sent.
 send-waits = Not sent yet: you are leaving this alliance. It is sent only if you stay; otherwise `twiza read` gives it back to you.
 read-nothing = Nothing new.
@@ -221,6 +225,7 @@ event-not-done =
         [add] letting somebody in.
         [remove] removing a member.
         [role] giving a role.
+        [answer] answering somebody who asked to join.
         [leave] leaving.
        *[rotate] taking new keys.
     } { $reason }
@@ -259,6 +264,11 @@ error-not-active =
         [used] The invitation was used by somebody else. Ask for another, and tell whoever invited you.
        *[stuck] This alliance cannot go on. An organiser must found it anew.
     }
+error-place-lost =
+    The relay no longer knows this alliance's place: nobody used it for long, or the relay has lost it.
+    If others have used the alliance meanwhile, you have missed it: ask an organiser for a new invitation.
+    Only if nobody has, go on with `twiza alliance reopen`: whoever was removed since you were last here could read what you say.
+error-place-there = The relay has this alliance's place: there is nothing to reopen.
 error-not-organiser = Only organisers can do this. `twiza members` shows who they are.
 error-not-possible = This cannot be done. { $reason }
 reason-not-member = You are no longer a member of this alliance.
@@ -270,6 +280,7 @@ reason-leaving = You are leaving: nothing can be said or changed after that.
 reason-observer = Observers read, but do not write. An organiser can give you another role.
 reason-not-organiser = Only organisers can do this.
 reason-last-organiser = You are the last organiser: give somebody else the role first, with `twiza role`.
+reason-undeliverable = Somebody else has the invitation and made its place unusable. If that person was let in, remove and invite again, by another way.
 reason-rules = The alliance's rules do not allow it.
 error-name-empty = A name cannot be empty.
 error-name-long = A name cannot be longer than 64 characters.

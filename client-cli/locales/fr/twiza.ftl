@@ -41,6 +41,8 @@ help-alliance-list = Lister vos alliances
 example-alliance-list = twiza alliance list
 help-alliance-show = Montrer où en est une alliance
 example-alliance-show = twiza alliance show --alliance Tawiza
+help-alliance-reopen = Continuer une alliance dont le relais a perdu la place, parce que personne ne s'en servait
+example-alliance-reopen = twiza alliance reopen --alliance Tawiza
 help-invite = Faire une invitation pour une personne
 example-invite = twiza invite --role member --days 7
 arg-invite-role = Ce que la personne pourra faire : observer (lire), member (lire et écrire) ou organiser (organiser) ; member si rien n'est dit
@@ -56,9 +58,9 @@ example-requests = twiza requests
 help-approve = Faire entrer quelqu'un
 example-approve = twiza approve 1
 arg-approve-request = Le numéro de la demande, donné par `twiza requests` ; plusieurs sont possibles
-help-decline = Ne pas faire entrer quelqu'un
+help-decline = Ne pas faire entrer quelqu'un, ou reprendre une invitation dont personne ne s'est servi
 example-decline = twiza decline 1
-arg-decline-request = Le numéro de la demande, donné par `twiza requests`
+arg-decline-request = Le numéro de la demande, donné par `twiza requests` ; ou de l'invitation, donné par `twiza invite`
 help-send = Dire quelque chose à toute l'alliance
 example-send =
     twiza send "Notre réunion est vendredi"
@@ -132,6 +134,7 @@ relay-incompatible =
     }.
 alliance-created = L'alliance { $name } est fondée. Vous l'organisez.
 alliance-created-next = Ensuite : invitez quelqu'un avec `twiza invite`.
+alliance-reopened = L'alliance continue. Les autres qui trouvent sa place perdue doivent faire de même.
 alliance-none = Pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
 alliance-line =
     { $number }. { $name } : { $status ->
@@ -158,7 +161,7 @@ alliance-show =
     Époque : { $epoch }
     En attente d'envoi : { $messages } messages, { $changes } changements
     Chiffrement : { $suite }
-invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera.
+invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera. Pour reprendre l'invitation : `twiza decline { $number }`.
 join-asked = Vous avez demandé à entrer. Vos mots de sûreté : { $words }
 join-next = Dites-les à qui vous a invité·e. Quand on vous aura fait entrer, `twiza read` le dira.
 join-member = Vous êtes membre de { $name }.
@@ -170,6 +173,7 @@ requests-next = Comparez les mots de sûreté avec la personne, de vive voix ou 
 approved = { $person } peut entrer.
 approved-next = Cette personne le verra à son prochain `twiza read`.
 declined = { $person } n'entre pas.
+invitation-cancelled = L'invitation est reprise : plus personne ne peut s'en servir.
 sent = Envoyé.
 send-waits = Pas encore envoyé : vous quittez cette alliance. Le message ne part que si vous restez ; sinon `twiza read` vous le rend.
 read-nothing = Rien de nouveau.
@@ -220,6 +224,7 @@ event-not-done =
         [add] faire entrer quelqu'un.
         [remove] retirer un membre.
         [role] donner un rôle.
+        [answer] répondre à quelqu'un qui demandait à entrer.
         [leave] partir.
        *[rotate] prendre de nouvelles clés.
     } { $reason }
@@ -258,6 +263,11 @@ error-not-active =
         [used] Quelqu'un d'autre s'est servi de l'invitation. Demandez-en une autre, et dites-le à qui vous a invité·e.
        *[stuck] Cette alliance ne peut pas continuer. Il faut la fonder à nouveau.
     }
+error-place-lost =
+    Le relais ne connaît plus la place de cette alliance : personne ne s'en est servi depuis longtemps, ou le relais l'a perdue.
+    Si d'autres se sont servis de l'alliance entre-temps, vous l'avez manqué : demandez une nouvelle invitation à qui l'organise.
+    Seulement si personne ne l'a fait, continuez avec `twiza alliance reopen` : quelqu'un qui a été retiré depuis votre dernière visite pourrait lire ce que vous dites.
+error-place-there = Le relais connaît la place de cette alliance : il n'y a rien à rouvrir.
 error-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire. `twiza members` les montre.
 error-not-possible = Ce n'est pas possible. { $reason }
 reason-not-member = Vous n'êtes plus membre de cette alliance.
@@ -269,6 +279,7 @@ reason-leaving = Vous partez : après cela, plus rien ne peut être dit ni chang
 reason-observer = Qui observe lit, mais n'écrit pas. Une personne qui organise peut vous donner un autre rôle.
 reason-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire.
 reason-last-organiser = Vous êtes seul·e à organiser : donnez d'abord ce rôle à quelqu'un, avec `twiza role`.
+reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisable. Si la personne est entrée, retirez-la et invitez-la de nouveau, par un autre moyen.
 reason-rules = Les règles de l'alliance ne le permettent pas.
 error-name-empty = Un nom ne peut pas être vide.
 error-name-long = Un nom ne peut pas dépasser 64 caractères.

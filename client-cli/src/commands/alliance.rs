@@ -24,6 +24,7 @@ pub(crate) enum Commands {
     },
     List,
     Show(InAlliance),
+    Reopen(InAlliance),
 }
 
 pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), Failure> {
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Create { name, relay, grant } => create(context, &name, &relay, grant.as_deref()).await,
         Commands::List => list(context).await,
         Commands::Show(alliance) => show(context, &alliance).await,
+        Commands::Reopen(alliance) => reopen(context, &alliance).await,
     }
 }
 
@@ -79,6 +81,15 @@ async fn show(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> 
             context.text("alliance-show", &all)
         },
     );
+    engine.close().await;
+    Ok(())
+}
+
+async fn reopen(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> {
+    let engine = context.engine().await?;
+    let number = context.alliance(&engine, named).await?;
+    engine.reopen(number).await?;
+    context.output.data(|| json!({ "reopened": true }), || context.text("alliance-reopened", &[]));
     engine.close().await;
     Ok(())
 }

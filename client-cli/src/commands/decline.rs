@@ -1,4 +1,4 @@
-//! `twiza decline`: turn somebody away.
+//! `twiza decline`: turn somebody away, or take an invitation back.
 
 use crate::arguments::InAlliance;
 use crate::context::Context;
@@ -22,7 +22,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let person = context.or_waiting(&engine, alliance, declined).await?;
     context.output.data(
         || json!({ "declined": person }),
-        || context.text("declined", &[("person", render::person(context.language, &person).into())]),
+        || match &person {
+            Some(person) => context.text("declined", &[("person", render::person(context.language, person).into())]),
+            None => context.text("invitation-cancelled", &[]),
+        },
     );
     engine.close().await;
     Ok(())

@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
             }
         },
     );
-    context.talk("invite-next", &[("day", until.clone().into())]);
+    context.talk("invite-next", &[("day", until.clone().into()), ("number", invitation.number.to_string().into())]);
     engine.close().await;
     Ok(())
 }

@@ -7,6 +7,8 @@ use crate::relay::Page;
 use crate::store::history::ShownPerson;
 use crate::store::invitations::{self, InvitationRow, InvitationStatus};
 use crate::store::outbox::{self, Want};
+use sqlx::SqliteConnection;
+use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::{Assembly, ContentKind};
 use twiza_crypto::group::join::JoinRequest;
@@ -14,6 +16,9 @@ use twiza_crypto::invitation::Invitation;
 use twiza_crypto::seal::seal_payload;
 use twiza_crypto::words::SafetyWords;
 use twiza_protocol::{FrameSize, ProblemCode, Sequence};
+
+/// Days after an invitation's last in which a request is still looked at: clocks differ.
+const EXPIRY_GRACE_DAYS: u32 = 1;
 
 /// Somebody who asks to join.
 #[derive(Debug, Clone)]
@@ -67,14 +72,15 @@ impl Engine {
         }
         let mut step = self.store.begin().await?;
         match request {
+            // In this order: whoever has an old link cannot use it, whenever this client looks.
+            _ if row.expires.plus_days(EXPIRY_GRACE_DAYS) < self.environment.clock.today() => {
+                invitations::end(&mut step, row.id, InvitationStatus::Expired).await?;
+            }
             Some(request) if JoinRequest::verify(&request).is_ok() => {
                 invitations::set_request(&mut step, row.id, &request).await?;
             }
             // A malformed request uses the invitation up: whoever made it has the secret.
             Some(_) => invitations::end(&mut step, row.id, InvitationStatus::Expired).await?,
-            None if row.expires < self.environment.clock.today() => {
-                invitations::end(&mut step, row.id, InvitationStatus::Expired).await?;
-            }
             None => {}
         }
         step.commit().await?;
@@ -87,10 +93,14 @@ impl Engine {
     /// [`ClientError::UnknownRequest`]; [`ClientError::Relay`] where it must wait in the outbox.
     pub async fn approve(&self, alliance: AllianceNumber, requests: &[i64]) -> Result<Vec<ShownPerson>, ClientError> {
         let row = self.active_row(alliance).await?;
+        let members = self.members(alliance).await?;
         let mut people = Vec::new();
         for number in requests {
             let invitation = self.requested(row.id, *number).await?;
             let found = view(&invitation).ok_or(ClientError::UnknownRequest(*number))?;
+            if members.iter().any(|member| member.words == found.words) {
+                return Err(Obstacle::MemberAlready.into());
+            }
             people.push(found.person);
         }
         for batch in requests.chunks(twiza_crypto::group::commit::ADDITIONS_MAX) {
@@ -99,23 +109,35 @@ impl Engine {
         Ok(people)
     }
 
-    /// Turns somebody away.
+    /// Turns somebody away, or takes an invitation back that nobody has used: then there is no person to tell.
     ///
     /// # Errors
     /// [`ClientError::UnknownRequest`]; [`ClientError::Relay`] where it must wait in the outbox.
-    pub async fn decline(&self, alliance: AllianceNumber, request: i64) -> Result<ShownPerson, ClientError> {
+    pub async fn decline(&self, alliance: AllianceNumber, request: i64) -> Result<Option<ShownPerson>, ClientError> {
         let row = self.active_row(alliance).await?;
-        let invitation = self.requested(row.id, request).await?;
-        let person = view(&invitation).ok_or(ClientError::UnknownRequest(request))?.person;
-        let rendezvous = Invitation::from_link(&invitation.link)?.rendezvous()?;
-        let random = &self.environment.random;
-        let frames = seal_payload(&rendezvous.frame, ContentKind::Decline, &[], None, FrameSize::Kib1, random)?;
         let mut step = self.store.begin().await?;
-        outbox::add_postings(&mut step, row.id, None, &rendezvous.mailbox, &frames, true).await?;
-        invitations::end(&mut step, request, InvitationStatus::Declined).await?;
+        let found = invitations::get(&mut step, request).await?.filter(|found| found.alliance == row.id);
+        let undecided = [InvitationStatus::Open, InvitationStatus::Requested];
+        let found = found.filter(|found| undecided.contains(&found.status));
+        let invitation = found.ok_or(ClientError::UnknownRequest(request))?;
+        self.turn_away(&mut step, &invitation).await?;
         step.commit().await?;
         self.sync(alliance).await?;
-        Ok(person)
+        Ok(view(&invitation).map(|request| request.person))
+    }
+
+    /// Puts the answer that nobody is let in into the rendezvous mailbox, and forgets the invitation.
+    pub(super) async fn turn_away(
+        &self,
+        step: &mut SqliteConnection,
+        invitation: &InvitationRow,
+    ) -> Result<(), ClientError> {
+        let parsed = Invitation::from_link(&invitation.link)?;
+        let (rendezvous, answer) = (parsed.rendezvous()?, parsed.decline(&self.profile.key)?);
+        let random = &self.environment.random;
+        let frames = seal_payload(&rendezvous.frame, ContentKind::Decline, &answer, None, FrameSize::Kib1, random)?;
+        outbox::add_postings(step, invitation.alliance, None, &rendezvous.mailbox, &frames, true).await?;
+        invitations::end(step, invitation.id, InvitationStatus::Declined).await
     }
 
     async fn requested(&self, alliance: i64, number: i64) -> Result<InvitationRow, ClientError> {

@@ -43,6 +43,7 @@ impl Engine {
         alliances::set_place(&mut step, id, &Place::START).await?;
         alliances::set_rotated(&mut step, id, now).await?;
         alliances::set_opened(&mut step, id, self.environment.clock.today().0).await?;
+        alliances::set_seen(&mut step, id).await?;
         step.commit().await?;
         self.connections.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, connection);
         Ok(AllianceNumber(id))

@@ -109,8 +109,9 @@ impl Engine {
                     return Ok(());
                 }
             }
-            if head.is_some() {
-                return Ok(());
+            if let Some(head) = head {
+                // Closed, and not by an answer of the inviter: somebody else has the link.
+                return if head.closed { self.end_joining(row, Status::Used).await } else { Ok(()) };
             }
         }
     }
@@ -129,7 +130,9 @@ impl Engine {
         payload: &Payload,
     ) -> Result<bool, ClientError> {
         match payload.kind {
-            ContentKind::Decline => self.end_joining(row, Status::Declined).await.map(|()| true),
+            ContentKind::Decline if invitation.verify_decline(&payload.body).is_ok() => {
+                self.end_joining(row, Status::Declined).await.map(|()| true)
+            }
             ContentKind::Welcome => {
                 let mut step = self.store.begin().await?;
                 if alliances::get(&mut step, row.id).await?.status != Status::Joining {

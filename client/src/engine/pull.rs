@@ -63,6 +63,8 @@ impl Engine {
                 None => self.held(alliance).await?,
             };
             let keys = current.group.epoch_keys(current.row.relay.key(), current.row.place.branch)?;
+            // As of before the relay is asked: another program of this profile may send meanwhile.
+            let acknowledged = outbox::unread(&mut *self.store.reader().await?, alliance.0).await?;
             let page = self.read_page(&current, &keys).await?;
             let place = current.row.place;
             let more = page.head.is_none();
@@ -71,29 +73,78 @@ impl Engine {
                 check_head(&place, head, ordinary.len() + usize::from(closing.is_some()))?;
             }
             if ordinary.is_empty() && closing.is_none() {
-                return check_still(&place, &keys.mailbox.address(), page.head.as_ref());
+                check_still(&place, &keys.mailbox.address(), page.head.as_ref())?;
+                return self.check_receipts(&acknowledged).await;
             }
             let next = self.take_ordinary(current, &keys, &ordinary).await?;
             let Some(next) = next else { continue };
             held = match closing {
                 Some(frame) => self.take_closing(alliance, next, &keys, &frame).await?,
                 None if more => Some(next),
-                None => return self.check_end(alliance, page.head.as_ref()).await,
+                None => {
+                    self.check_end(alliance, page.head.as_ref()).await?;
+                    return self.check_receipts(&acknowledged).await;
+                }
             };
         }
     }
 
-    /// A page; where the relay has lost the mailbox, it is opened again first.
+    /// Everything was read, and frames that the relay gave a receipt for were not among it: it has lost them, or never
+    /// had them. They are sent again next time.
+    async fn check_receipts(&self, acknowledged: &[i64]) -> Result<(), ClientError> {
+        let mut step = self.store.begin().await?;
+        let broken = outbox::take_receipts_back(&mut step, acknowledged).await?;
+        step.commit().await?;
+        if broken {
+            return Err(ClientError::RelayContradiction("it does not show what it gave a receipt for"));
+        }
+        Ok(())
+    }
+
+    /// A page. A mailbox that nobody has opened yet is opened first.
     async fn read_page(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<Page, ClientError> {
         let connection = self.connection(row)?;
-        match connection.read(&keys.mailbox, row.place.cursor).await {
+        let page = match connection.read(&keys.mailbox, row.place.cursor).await {
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
+                if row.seen {
+                    return Err(ClientError::PlaceLost);
+                }
                 let grant = group.alliance().relay()?.grant.clone();
                 connection.open(&keys.mailbox, grant.as_deref()).await?;
-                Ok(connection.read(&keys.mailbox, row.place.cursor).await?)
+                connection.read(&keys.mailbox, row.place.cursor).await?
             }
-            page => Ok(page?),
+            page => page?,
+        };
+        if !row.seen {
+            let mut step = self.store.begin().await?;
+            alliances::set_seen(&mut step, row.id).await?;
+            step.commit().await?;
         }
+        Ok(page)
+    }
+
+    /// Goes on in the next branch of the present epoch, where the relay has lost the place: because nobody used it, or
+    /// by a fault. Everybody who does so meets there. Whoever was away while others went on must not: they are elsewhere.
+    ///
+    /// # Errors
+    /// [`ClientError::PlaceThere`] where nothing is lost; [`ClientError::Relay`].
+    pub async fn reopen(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        let held = self.held(alliance).await?;
+        let keys = held.group.epoch_keys(held.row.relay.key(), held.row.place.branch)?;
+        match self.connection(&held.row)?.read(&keys.mailbox, held.row.place.cursor).await {
+            Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Err(ClientError::PlaceThere),
+        }
+        let mut step = self.store.begin().await?;
+        let Held { row, group } = self.hold(&mut step, alliance.0).await?;
+        if row.version != held.row.version {
+            return Err(ClientError::PlaceThere);
+        }
+        self.next_branch(&mut step, &row, row.place, group).await?;
+        step.commit().await?;
+        self.sync(alliance).await?;
+        Ok(())
     }
 
     /// Takes frames that do not close the mailbox, all in one step. `None` where another process was faster.
@@ -149,7 +200,7 @@ impl Engine {
         mailbox: &Mailbox<'_>,
         digest: &FrameDigest,
     ) -> Result<Own, ClientError> {
-        let Some((intent, last)) = outbox::of_frame(step, mailbox.row.id, digest).await? else { return Ok(Own::No) };
+        let Some((intent, last)) = outbox::take_frame(step, mailbox.row.id, digest).await? else { return Ok(Own::No) };
         let Some(found) = outbox::intent(step, intent).await?.filter(|_| last) else { return Ok(Own::Taken) };
         match &found.want {
             Want::Send { sent, text, .. } => {
@@ -228,7 +279,7 @@ impl Engine {
         }
         let mut mailbox = open_mailbox(&row, keys);
         let digest = mailbox.advance(frame)?;
-        if let Some((intent, _)) = outbox::of_frame(&mut step, row.id, &digest).await? {
+        if let Some((intent, _)) = outbox::take_frame(&mut step, row.id, &digest).await? {
             let group = self.take_own_commit(&mut step, held.group, &mailbox, intent).await?;
             return self.commit_step(step, row.id, group).await.map(Some);
         }
@@ -324,21 +375,30 @@ impl Engine {
         reading::leave_mailbox(step, row.id).await?;
         outbox::requeue(step, row.id).await?;
         let place = Place { epoch: group.epoch(), ..Place::START };
-        alliances::set_place(step, row.id, &place).await?;
-        alliances::set_opened(step, row.id, 0).await
+        alliances::enter_mailbox(step, row.id, &place).await
     }
 
     /// An invalid closing frame: the same epoch goes on in the next branch (RFC 9750, section 5.3).
     async fn branch_off(
         &self,
         step: &mut SqliteConnection,
-        mut group: Group,
+        group: Group,
         mailbox: &Mailbox<'_>,
         culprit: Option<&Person>,
     ) -> Result<(), ClientError> {
         let row = mailbox.row;
         let event = Event::RefusedCommit { person: culprit.map(Into::into) };
         history::add_event(step, row.id, &mailbox.place, &event).await?;
+        self.next_branch(step, row, mailbox.place, group).await
+    }
+
+    async fn next_branch(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        place: Place,
+        mut group: Group,
+    ) -> Result<(), ClientError> {
         if group.has_pending() {
             group.drop_pending()?;
         }
@@ -346,11 +406,10 @@ impl Engine {
         groups::apply(step, row.id, &group.take_changes()).await?;
         reading::leave_mailbox(step, row.id).await?;
         outbox::requeue(step, row.id).await?;
-        match mailbox.place.branch.next() {
+        match place.branch.next() {
             Some(branch) => {
-                let place = Place { epoch: mailbox.place.epoch, branch, ..Place::START };
-                alliances::set_place(step, row.id, &place).await?;
-                alliances::set_opened(step, row.id, 0).await
+                let place = Place { epoch: place.epoch, branch, ..Place::START };
+                alliances::enter_mailbox(step, row.id, &place).await
             }
             None => alliances::set_status(step, row.id, Status::Stuck).await,
         }
@@ -409,8 +468,8 @@ fn check_head(place: &Place, head: &twiza_protocol::Receipt, shown: usize) -> Re
     if head.sequence < place.cursor {
         return Err(ClientError::RelayContradiction("it has lost frames that it had shown before"));
     }
-    if head.sequence.0 > place.cursor.0 + shown as u64 {
-        return Err(ClientError::RelayContradiction("it withholds frames"));
+    if head.sequence.0 != place.cursor.0 + shown as u64 {
+        return Err(ClientError::RelayContradiction("it shows other frames than it signs"));
     }
     Ok(())
 }

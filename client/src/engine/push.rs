@@ -12,6 +12,7 @@ use crate::store::outbox::{self, Intent, IntentState, RotateCause, Want};
 use crate::store::{corrupt, groups};
 use sqlx::SqliteConnection;
 use twiza_crypto::Obstacle;
+use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::epoch::EpochKeys;
 use twiza_crypto::group::Group;
@@ -69,11 +70,11 @@ pub(super) async fn give_up(
     let reason = why.code().to_owned();
     let event = match &intent.want {
         Want::Send { text, .. } => Event::NotSent { text: text.clone(), reason },
-        Want::Rotate { cause: RotateCause::Joined | RotateCause::Age | RotateCause::Departure } => return Ok(()),
+        Want::Rotate { cause: RotateCause::User } => Event::NotDone { change: "rotate".to_owned(), reason },
+        Want::Rotate { .. } => return Ok(()),
         Want::Add { .. } => Event::NotDone { change: "add".to_owned(), reason },
         Want::Remove { .. } => Event::NotDone { change: "remove".to_owned(), reason },
         Want::SetRole { .. } => Event::NotDone { change: "role".to_owned(), reason },
-        Want::Rotate { cause: RotateCause::User } => Event::NotDone { change: "rotate".to_owned(), reason },
         // Whoever is out has what it wanted.
         Want::Leave if why == Obstacle::NotMember => return Ok(()),
         Want::Leave => Event::NotDone { change: "leave".to_owned(), reason },
@@ -94,7 +95,8 @@ impl Engine {
         }
         let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, Some(intent.id)).await?;
         if waiting.is_empty() {
-            return Ok(Pushed::Idle);
+            // A commit that the relay has, and that was not read back: another program of this profile sent it.
+            return Ok(if intent.want.is_commit() { Pushed::Raced } else { Pushed::Idle });
         }
         let connection = self.connection(&row)?;
         if intent.want.is_commit() && !self.open_next(alliance, &*connection).await? {
@@ -113,9 +115,25 @@ impl Engine {
                 {
                     return Ok(Pushed::Raced);
                 }
+                // The next epoch has room: what is to be said waits for it, and the way there is kept free.
+                Err(error) if error.code() == Some(ProblemCode::MailboxFull) && !intent.want.is_commit() => {
+                    return self.make_room(alliance).await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
+        Ok(Pushed::Acted)
+    }
+
+    /// Sees to it that a commit of one's own ends the full mailbox.
+    async fn make_room(&self, alliance: AllianceNumber) -> Result<Pushed, ClientError> {
+        let mut step = self.store.begin().await?;
+        let open = outbox::open_intents(&mut step, alliance.0).await?;
+        if open.iter().any(|intent| intent.want.is_commit()) {
+            return Ok(Pushed::Idle);
+        }
+        outbox::add_intent(&mut step, alliance.0, &Want::Rotate { cause: RotateCause::Full }).await?;
+        step.commit().await?;
         Ok(Pushed::Acted)
     }
 
@@ -141,7 +159,8 @@ impl Engine {
             _ => return Ok(Prepared::Over),
         }
         let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
-        if must_wait(&group, &intent.want) {
+        let other_commit = outbox::sealed_commit(&mut step, row.id).await?.is_some();
+        if must_wait(&group, &intent.want) || (intent.want.is_commit() && other_commit) {
             return Ok(Prepared::Waits);
         }
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
@@ -233,12 +252,21 @@ impl Engine {
                 self.seal_commit(group, keys, &change).map(Some)
             }
             Want::Add { invitations } => {
-                let mut admitted = Vec::new();
+                let mut admitted: Vec<(JoinRequest, Role)> = Vec::new();
                 for number in invitations {
                     let found = invitations::get(step, *number).await?;
                     let found = found.ok_or(ClientError::UnknownRequest(*number))?;
                     let Some(request) = &found.request else { continue };
-                    admitted.push((JoinRequest::verify(request)?, role_of(&found)?));
+                    let request = JoinRequest::verify(request)?;
+                    let identity = request.person.identity;
+                    // Two invitations for one person, or another organiser was faster: the others are let in all the same.
+                    if group.alliance().seat(&identity).is_some()
+                        || admitted.iter().any(|(other, _)| other.person.identity == identity)
+                    {
+                        self.turn_away(step, &found).await?;
+                        continue;
+                    }
+                    admitted.push((request, role_of(&found)?));
                 }
                 if admitted.is_empty() {
                     return Ok(None);
@@ -283,7 +311,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Delivers what lies ready for rendezvous mailboxes. One that is gone or closed takes nothing any more.
+    /// Delivers what lies ready for rendezvous mailboxes. Whoever has an invitation's link can close or fill its mailbox:
+    /// then it takes nothing any more, which is told and keeps nothing else from going on.
     pub(super) async fn push_rendezvous(&self, row: &AllianceRow) -> Result<(), ClientError> {
         let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, None).await?;
         if waiting.is_empty() {
@@ -295,10 +324,10 @@ impl Engine {
             let mut step = self.store.begin().await?;
             match answer {
                 Ok(_receipt) => outbox::acknowledge(&mut step, &posting).await?,
-                Err(error)
-                    if matches!(error.code(), Some(ProblemCode::MailboxClosed | ProblemCode::MailboxUnknown)) =>
-                {
+                Err(error) if error.code().is_some() && !error.is_retryable() => {
                     outbox::drop_posting(&mut step, posting.id).await?;
+                    let event = Event::NotDone { change: "answer".to_owned(), reason: "undeliverable".to_owned() };
+                    history::add_event(&mut step, row.id, &row.place, &event).await?;
                 }
                 Err(error) => return Err(error.into()),
             }

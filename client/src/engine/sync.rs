@@ -33,7 +33,8 @@ impl Engine {
     /// [`ClientError::Relay`] where the relay cannot be reached; everything waits for the next time.
     pub async fn sync(&self, alliance: AllianceNumber) -> Result<SyncReport, ClientError> {
         let row = self.row(alliance).await?;
-        self.push_rendezvous(&row).await?;
+        // What fails here is tried again at the end: nothing else waits for it.
+        drop(self.push_rendezvous(&row).await);
         if row.status == Status::Joining {
             self.pull_answer(&row).await?;
         }

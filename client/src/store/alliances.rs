@@ -66,6 +66,7 @@ pub(crate) struct AllianceRow {
     pub(crate) version: i64,
     pub(crate) rotated_at: u64,
     pub(crate) opened_on: u32,
+    pub(crate) seen: bool,
     pub(crate) invitation: Option<String>,
 }
 
@@ -160,6 +161,23 @@ pub(crate) async fn set_rotated(connection: &mut SqliteConnection, id: i64, now:
     Ok(())
 }
 
+/// Moves to another mailbox, which nobody may have opened yet.
+pub(crate) async fn enter_mailbox(
+    connection: &mut SqliteConnection,
+    id: i64,
+    place: &Place,
+) -> Result<(), ClientError> {
+    set_place(connection, id, place).await?;
+    sqlx::query("update alliance set opened_on = 0, seen = 0 where id = ?").bind(id).execute(connection).await?;
+    Ok(())
+}
+
+/// Notes that the relay has the present mailbox.
+pub(crate) async fn set_seen(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
+    sqlx::query("update alliance set seen = 1 where id = ?").bind(id).execute(connection).await?;
+    Ok(())
+}
+
 pub(crate) async fn set_opened(connection: &mut SqliteConnection, id: i64, day: u32) -> Result<(), ClientError> {
     let query = sqlx::query("update alliance set opened_on = ? where id = ?");
     query.bind(i64::from(day)).bind(id).execute(connection).await?;
@@ -188,6 +206,7 @@ fn convert(row: &SqliteRow) -> Result<AllianceRow, ClientError> {
         version: row.get("version"),
         rotated_at: row.get::<i64, _>("rotated_at").cast_unsigned(),
         opened_on: u32::try_from(row.get::<i64, _>("opened_on")).map_err(|_| corrupt("alliance", "opened_on", id))?,
+        seen: row.get("seen"),
         invitation: row.get("invitation"),
     })
 }

@@ -49,6 +49,8 @@ pub(crate) enum RotateCause {
     Age,
     /// Somebody wants to leave, and a commit must carry it out.
     Departure,
+    /// The mailbox is full: the next epoch has another.
+    Full,
 }
 
 /// How far an intent is.
@@ -192,24 +194,52 @@ pub(crate) async fn acknowledge(connection: &mut SqliteConnection, posting: &Pos
     Ok(())
 }
 
+/// Frames of intents that have a receipt and were not read back yet.
+pub(crate) async fn unread(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<i64>, ClientError> {
+    let query = "select id from posting where alliance = ? and intent is not null and acknowledged = 1";
+    Ok(sqlx::query_scalar(query).bind(alliance).fetch_all(connection).await?)
+}
+
+/// The relay has not kept what it gave a receipt for: it is sent again. Whether there was such a frame.
+pub(crate) async fn take_receipts_back(connection: &mut SqliteConnection, frames: &[i64]) -> Result<bool, ClientError> {
+    let mut found = 0;
+    for id in frames {
+        let query = sqlx::query("update posting set acknowledged = 0 where id = ? and acknowledged = 1").bind(id);
+        found += query.execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(found > 0)
+}
+
+/// The intent whose commit is sealed and not decided yet. There is at most one: the group holds one pending commit.
+pub(crate) async fn sealed_commit(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+) -> Result<Option<i64>, ClientError> {
+    let open = open_intents(connection, alliance).await?;
+    let sealed = open.iter().find(|intent| intent.want.is_commit() && intent.state == IntentState::Sealed);
+    Ok(sealed.map(|intent| intent.id))
+}
+
 /// Drops a frame that no mailbox will take any more.
 pub(crate) async fn drop_posting(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
     sqlx::query("delete from posting where id = ?").bind(id).execute(connection).await?;
     Ok(())
 }
 
-/// The intent that a frame was sealed for, and whether the frame is the last of it.
-pub(crate) async fn of_frame(
+/// The intent that a frame was sealed for, and whether the frame is the last of it. Once read back, it needs no receipt.
+pub(crate) async fn take_frame(
     connection: &mut SqliteConnection,
     alliance: i64,
     digest: &FrameDigest,
 ) -> Result<Option<(i64, bool)>, ClientError> {
     let query = sqlx::query(
-        "select intent, id = (select max(id) from posting as other where other.intent = posting.intent) as is_last
+        "select id, intent, id = (select max(id) from posting as other where other.intent = posting.intent) as is_last
          from posting where alliance = ? and digest = ? and intent is not null",
     );
-    let row = query.bind(alliance).bind(&digest.as_bytes()[..]).fetch_optional(connection).await?;
-    Ok(row.map(|row| (row.get("intent"), row.get("is_last"))))
+    let row = query.bind(alliance).bind(&digest.as_bytes()[..]).fetch_optional(&mut *connection).await?;
+    let Some(row) = row else { return Ok(None) };
+    drop_posting(connection, row.get("id")).await?;
+    Ok(Some((row.get("intent"), row.get("is_last"))))
 }
 
 /// The Welcome that was made with an intent's commit.

@@ -28,12 +28,7 @@ impl Joiner {
     ///
     /// # Errors
     /// [`CryptoError::Entropy`] or [`CryptoError::Bug`].
-    pub fn new(
-        identity: &IdentityKey,
-        name: &Name,
-        organisation: &Name,
-        random: &Random,
-    ) -> Result<Self, CryptoError> {
+    pub fn new(identity: &IdentityKey, name: &Name, organisation: &Name, random: &Random) -> Result<Self, CryptoError> {
         let provider = Provider::new(GroupState::default(), random);
         let leaf = Leaf::new(&provider, identity, name, organisation)?;
         let bundle = KeyPackage::builder()

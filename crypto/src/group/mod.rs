@@ -40,7 +40,6 @@ const GROUP_ID_ENTRY: &[u8] = b"twiza group id";
 /// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
 const FORWARD_DISTANCE_MAX: u32 = 10_000;
 
-
 /// One member's group, in one epoch.
 pub struct Group {
     mls: MlsGroup,
