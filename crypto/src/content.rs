@@ -1,28 +1,38 @@
 //! What is inside a frame, under the seal and the padding.
 //!
 //! ```text
-//! struct { uint8 version = 1; uint8 kind; opaque id[16]; uint16 index; uint16 count;
-//!          optional<AuthorSeal> author; opaque body<V>; } Content
+//! struct { uint8 version = 1; uint8 kind; opaque earlier<V>; optional<AuthorSeal> author; opaque body<V>; } Content
 //! struct { uint32 leaf_index; opaque signature[64]; } AuthorSeal
 //! ```
 //!
-//! A payload that is too large for one frame is cut into `count` parts with one random `id`. The last part of a commit
-//! is its mailbox's closing frame and carries an [`AuthorSeal`]: the author's leaf signature over the mailbox's address
-//! and the commit's digest, so that a commit which some or all cannot process still convicts its author.
+//! A payload that is too large for one frame is cut: its earlier frames are of the kind *part*, and the last has the
+//! payload's kind and, in `earlier`, the SHA-256 of each of those frames in their order. So whoever reads the last frame
+//! knows which parts its author meant, and nobody can put others in their place. The last frame of a commit is its
+//! mailbox's closing frame and carries an [`AuthorSeal`]: the author's leaf signature over the mailbox's address and the
+//! commit's digest, so that a commit which some or all cannot process still convicts its author.
 
 use crate::{CryptoError, wire};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
+use twiza_protocol::FrameDigest;
 
 const VERSION: u8 = 1;
 
-/// Parts that one payload may have: 64 MiB in frames of the largest size.
-pub const PARTS_MAX: u16 = 64;
+/// Frames that one payload may have: 64 MiB in frames of the largest size.
+pub const FRAMES_MAX: usize = 64;
+
+/// Octets of parts that are kept of one mailbox while their last frame has not come: enough for one payload of the
+/// largest size. Whoever fills it with junk pushes older parts out, for all readers alike.
+pub const PARTS_BYTES_MAX: usize = 64 << 20;
+
+const DIGEST_BYTES: usize = 32;
 
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ContentKind {
+    /// Octets of a payload whose last frame comes later.
+    Part,
     /// An MLS PrivateMessage with application data.
     Message,
     /// An MLS proposal: a member's wish to leave.
@@ -44,6 +54,7 @@ impl ContentKind {
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
+            Self::Part => 0,
             Self::Message => 1,
             Self::Proposal => 2,
             Self::Commit => 3,
@@ -58,6 +69,7 @@ impl ContentKind {
     #[must_use]
     pub const fn from_code(code: u8) -> Self {
         match code {
+            0 => Self::Part,
             1 => Self::Message,
             2 => Self::Proposal,
             3 => Self::Commit,
@@ -78,20 +90,16 @@ pub struct AuthorSeal {
     pub signature: [u8; 64],
 }
 
-/// One part of a payload.
+/// What one frame holds: a payload or its last octets, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// What the payload is.
+    /// What the payload is; or that this is a part of one.
     pub kind: ContentKind,
-    /// Which payload this is a part of.
-    pub id: [u8; 16],
-    /// Which part, from 0.
-    pub index: u16,
-    /// How many parts there are.
-    pub count: u16,
-    /// The author's seal, on the last part of a commit.
+    /// The frames that hold the payload's earlier octets, in order.
+    pub earlier: Vec<FrameDigest>,
+    /// The author's seal, on a commit.
     pub author: Option<AuthorSeal>,
-    /// The part.
+    /// The octets.
     pub body: Vec<u8>,
 }
 
@@ -99,24 +107,23 @@ pub struct Content {
 struct Encoded {
     version: u8,
     kind: u8,
-    id: [u8; 16],
-    index: u16,
-    count: u16,
+    earlier: VLBytes,
     author: Option<AuthorSeal>,
     body: VLBytes,
 }
 
-/// Octets that a content has besides its body, at most.
-pub(crate) const OVERHEAD_BYTES: usize = 1 + 1 + 16 + 2 + 2 + 1 + 68 + 4;
+/// Octets that a content with this many earlier frames has besides its body, at most.
+pub(crate) const fn overhead_bytes(earlier: usize) -> usize {
+    1 + 1 + 4 + earlier * DIGEST_BYTES + 1 + 68 + 4
+}
 
 impl Content {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, CryptoError> {
+        let earlier: Vec<u8> = self.earlier.iter().flat_map(|digest| *digest.as_bytes()).collect();
         wire::encode(&Encoded {
             version: VERSION,
             kind: self.kind.code(),
-            id: self.id,
-            index: self.index,
-            count: self.count,
+            earlier: earlier.into(),
             author: self.author.clone(),
             body: self.body.as_slice().into(),
         })
@@ -126,18 +133,26 @@ impl Content {
     pub(crate) fn decode_padded(mut octets: &[u8]) -> Result<Self, CryptoError> {
         const MALFORMED: CryptoError = CryptoError::Malformed("frame content");
         let encoded = <Encoded as tls_codec::Deserialize>::tls_deserialize(&mut octets).map_err(|_| MALFORMED)?;
-        let parts = encoded.count >= 1 && encoded.count <= PARTS_MAX && encoded.index < encoded.count;
-        if encoded.version != VERSION || !parts || octets.iter().any(|octet| *octet != 0) {
+        let (earlier, rest) = encoded.earlier.as_ref().as_chunks::<DIGEST_BYTES>();
+        let kind = ContentKind::from_code(encoded.kind);
+        let well_formed = rest.is_empty()
+            && earlier.len() < FRAMES_MAX
+            && (kind != ContentKind::Part || (earlier.is_empty() && encoded.author.is_none()));
+        if encoded.version != VERSION || !well_formed || octets.iter().any(|octet| *octet != 0) {
             return Err(MALFORMED);
         }
-        Ok(Self {
-            kind: ContentKind::from_code(encoded.kind),
-            id: encoded.id,
-            index: encoded.index,
-            count: encoded.count,
-            author: encoded.author,
-            body: encoded.body.into(),
-        })
+        let earlier = earlier.iter().copied().map(FrameDigest::from_bytes).collect();
+        Ok(Self { kind, earlier, author: encoded.author, body: encoded.body.into() })
+    }
+
+    /// The whole payload, from the contents of the earlier frames, in their order; `None` where one of them is no part.
+    #[must_use]
+    pub fn complete(self, parts: Vec<Self>) -> Option<Payload> {
+        let fits = self.kind != ContentKind::Part
+            && parts.len() == self.earlier.len()
+            && parts.iter().all(|part| part.kind == ContentKind::Part);
+        let body = parts.into_iter().flat_map(|part| part.body).chain(self.body).collect();
+        fits.then_some(Payload { kind: self.kind, author: self.author, body })
     }
 }
 
@@ -152,31 +167,25 @@ pub struct Payload {
     pub body: Vec<u8>,
 }
 
-/// Puts payloads together from the parts of one mailbox, in whatever order and interleaving they come.
+/// Puts payloads together from the frames of one mailbox, in memory.
 #[derive(Debug, Default)]
 pub struct Assembly {
-    waiting: BTreeMap<[u8; 16], BTreeMap<u16, Content>>,
+    parts: HashMap<FrameDigest, Content>,
+    bytes: usize,
 }
 
 impl Assembly {
-    /// Takes a part; gives the payload when it is whole. A part that contradicts its fellows is dropped.
-    pub fn push(&mut self, content: Content) -> Option<Payload> {
-        if content.count == 1 {
-            return Some(Payload { kind: content.kind, author: content.author, body: content.body });
-        }
-        let parts = self.waiting.entry(content.id).or_default();
-        let fits = parts.values().next().is_none_or(|other| other.count == content.count && other.kind == content.kind);
-        if !fits || parts.contains_key(&content.index) {
+    /// Takes what a frame with this digest holds; gives a payload when it is whole. Parts beyond [`PARTS_BYTES_MAX`] are
+    /// dropped.
+    pub fn push(&mut self, digest: FrameDigest, content: Content) -> Option<Payload> {
+        if content.kind == ContentKind::Part {
+            if self.bytes + content.body.len() <= PARTS_BYTES_MAX {
+                self.bytes += content.body.len();
+                self.parts.insert(digest, content);
+            }
             return None;
         }
-        let (id, count) = (content.id, usize::from(content.count));
-        parts.insert(content.index, content);
-        if parts.len() < count {
-            return None;
-        }
-        let parts = self.waiting.remove(&id)?;
-        let kind = parts.values().next()?.kind;
-        let author = parts.values().next_back()?.author.clone();
-        Some(Payload { kind, author, body: parts.into_values().flat_map(|part| part.body).collect() })
+        let parts: Option<Vec<_>> = content.earlier.iter().map(|digest| self.parts.get(digest).cloned()).collect();
+        content.complete(parts?)
     }
 }

@@ -8,7 +8,7 @@
 //! (draft-irtf-cfrg-xchacha.) Address and branch as associated data bind a frame to its mailbox, and one address has
 //! one key, so that no frame opens under two keys. The length of a frame is one of six, whatever is inside.
 
-use crate::content::{AuthorSeal, Content, ContentKind, OVERHEAD_BYTES, PARTS_MAX};
+use crate::content::{AuthorSeal, Content, ContentKind, FRAMES_MAX, overhead_bytes};
 use crate::epoch::Branch;
 use crate::{CryptoError, Random};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
@@ -71,14 +71,15 @@ impl std::fmt::Debug for FrameKey {
     }
 }
 
-/// Octets of a payload that one frame of this size holds.
+/// Octets of a payload that a frame of this size holds, if this many frames come before it.
 #[must_use]
-pub const fn capacity(size: FrameSize) -> usize {
-    size.bytes() - NONCE_BYTES - TAG_BYTES - OVERHEAD_BYTES
+pub const fn capacity(size: FrameSize, earlier: usize) -> usize {
+    (size.bytes() - NONCE_BYTES - TAG_BYTES).saturating_sub(overhead_bytes(earlier))
 }
 
 /// Octets of the largest payload.
-pub const PAYLOAD_BYTES_MAX: usize = PARTS_MAX as usize * capacity(FrameSize::MAX);
+pub const PAYLOAD_BYTES_MAX: usize =
+    (FRAMES_MAX - 1) * capacity(FrameSize::MAX, 0) + capacity(FrameSize::MAX, FRAMES_MAX - 1);
 
 /// The frame size of every commit of an alliance with this many members, so that adding, removing and rotating look
 /// alike: room for an UpdatePath through a tree in which nobody has updated yet, and for the alliance's state.
@@ -103,19 +104,19 @@ pub fn seal_payload(
     if body.len() > PAYLOAD_BYTES_MAX {
         return Err(CryptoError::TooLarge { found: body.len(), limit: PAYLOAD_BYTES_MAX });
     }
-    let id = random.array()?;
-    let mut parts: Vec<&[u8]> = body.chunks(capacity(FrameSize::MAX)).collect();
-    if parts.is_empty() {
-        parts.push(&[]);
+    let part_bytes = capacity(FrameSize::MAX, 0);
+    let fits = |earlier: usize| body.len() <= earlier * part_bytes + capacity(FrameSize::MAX, earlier);
+    let earlier = (0..FRAMES_MAX).find(|earlier| fits(*earlier)).unwrap_or(FRAMES_MAX);
+    // The last frame may be left with nothing of the body: then it only lists the others.
+    let (parts, last) = body.split_at(body.len().min(earlier * part_bytes));
+    let mut frames = Vec::with_capacity(earlier + 1);
+    for part in parts.chunks(part_bytes) {
+        let content = Content { kind: ContentKind::Part, earlier: Vec::new(), author: None, body: part.to_vec() };
+        frames.push(key.seal(&content, FrameSize::MAX, random)?);
     }
-    let count = u16::try_from(parts.len()).map_err(|_| CryptoError::Bug("too many parts"))?;
-    let mut frames = Vec::with_capacity(parts.len());
-    for (index, part) in (0..count).zip(&parts) {
-        let author = author.filter(|_| index + 1 == count).cloned();
-        let content = Content { kind, id, index, count, author, body: part.to_vec() };
-        let fits = FrameSize::ALL.into_iter().find(|size| capacity(*size) >= part.len());
-        let size = fits.unwrap_or(FrameSize::MAX).max(size_min);
-        frames.push(key.seal(&content, size, random)?);
-    }
+    let earlier: Vec<_> = frames.iter().map(Frame::digest).collect();
+    let size = FrameSize::ALL.into_iter().find(|size| capacity(*size, earlier.len()) >= last.len());
+    let content = Content { kind, earlier, author: author.cloned(), body: last.to_vec() };
+    frames.push(key.seal(&content, size.unwrap_or(FrameSize::MAX).max(size_min), random)?);
     Ok(frames)
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use support::{relay, seeded};
 use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Seat};
-use twiza_crypto::content::{Assembly, AuthorSeal, Content, ContentKind, PARTS_MAX};
+use twiza_crypto::content::{Assembly, AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::invitation::{Invitation, LINK_PREFIX};
@@ -15,7 +15,9 @@ use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::{Name, NameError, is_invisible};
 use twiza_crypto::seal::{FrameKey, capacity, seal_payload};
 use twiza_crypto::{CryptoError, vault};
-use twiza_protocol::{Chain, ExpiryDay, Frame, FrameSize, MailboxAddress, RelayAddress, RelayKey, Sequence, Transport};
+use twiza_protocol::{
+    Chain, ExpiryDay, Frame, FrameDigest, FrameSize, MailboxAddress, RelayAddress, RelayKey, Sequence, Transport,
+};
 
 fn frame_key() -> FrameKey {
     FrameKey::new(&[5; 32], MailboxAddress::from_bytes([6; 32]), Branch(3))
@@ -55,12 +57,14 @@ fn invisible() -> impl Strategy<Value = char> {
     proptest::sample::select(('\0'..=char::MAX).filter(|character| is_invisible(*character)).collect::<Vec<_>>())
 }
 
-fn parts(body: &[u8], kind: ContentKind, seed: u64) -> Vec<Content> {
+/// The frames of a payload, opened, with their digests.
+fn opened(body: &[u8], kind: ContentKind, seed: u64) -> Vec<(FrameDigest, Content)> {
     let author = AuthorSeal { leaf_index: 1, signature: [2; 64] };
     let author = (kind == ContentKind::Commit).then_some(author);
     let frames = seal_payload(&frame_key(), kind, body, author.as_ref(), FrameSize::Kib1, &seeded(seed));
     let frames: Vec<Frame> = frames.expect("sealing");
-    frames.iter().map(|frame| frame_key().open(frame.as_bytes()).expect("one's own frame")).collect()
+    let open = |frame: &Frame| (frame.digest(), frame_key().open(frame.as_bytes()).expect("one's own frame"));
+    frames.iter().map(open).collect()
 }
 
 proptest! {
@@ -187,7 +191,7 @@ proptest! {
         let frames = seal_payload(&frame_key(), ContentKind::Message, &body, None, least, &seeded(7)).expect("sealing");
         prop_assert_eq!(frames.len(), 1);
         let size = FrameSize::of_length(frames[0].as_bytes().len()).expect("a frame size");
-        let needed = FrameSize::ALL.into_iter().find(|size| capacity(*size) >= body.len()).expect("fits");
+        let needed = FrameSize::ALL.into_iter().find(|size| capacity(*size, 0) >= body.len()).expect("fits");
         prop_assert_eq!(size, needed.max(least));
         let content = frame_key().open(frames[0].as_bytes()).expect("one's own frame");
         prop_assert_eq!(content.body, body);
@@ -227,42 +231,49 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn parts_of_two_payloads_in_any_order_give_both(
+    fn parts_of_two_payloads_come_together_whatever_lies_between(
         lengths in (1..3_usize, 2..4_usize),
-        order in any::<u64>(),
-        contradiction in 0..3_u8,
+        order in vec(any::<bool>(), 12),
     ) {
-        let full = capacity(FrameSize::MAX);
+        let full = capacity(FrameSize::MAX, 0);
         let first: Vec<u8> = (0..lengths.0 * full + 5).map(|at| at as u8).collect();
         let second = vec![9; lengths.1 * full];
-        let (a, b) = (parts(&first, ContentKind::Commit, 1), parts(&second, ContentKind::Message, 2));
-        let mut mixed: Vec<_> = a.iter().chain(&b).cloned().collect();
-        let keyed = |part: &Content| {
-            use sha2::{Digest, Sha256};
-            Sha256::new().chain_update(order.to_be_bytes()).chain_update(part.id).chain_update([part.index as u8]).finalize()
-        };
-        mixed.sort_by_key(keyed);
-        let mut assembly = Assembly::default();
-        let mut whole = Vec::new();
-        let mut waiting: Vec<u16> = (0..a[0].count).collect();
-        for part in mixed {
-            // After each part of the first payload, one that contradicts it: the part stays, the other is dropped.
-            let mut liar = (part.id == a[0].id).then(|| part.clone());
-            waiting.retain(|index| part.id != a[0].id || *index != part.index);
-            whole.extend(assembly.push(part));
-            let Some((liar, free)) = liar.as_mut().zip(waiting.first()) else { continue };
-            match contradiction {
-                0 => liar.body = b"another body in the same place".to_vec(),
-                1 => (liar.index, liar.count) = (*free, PARTS_MAX),
-                _ => (liar.index, liar.kind) = (*free, ContentKind::Message),
-            }
-            prop_assert_eq!(assembly.push(liar.clone()), None);
+        let (a, b) = (opened(&first, ContentKind::Commit, 1), opened(&second, ContentKind::Message, 2));
+        // Somebody else's parts, in front of all and between.
+        let junk = opened(&vec![3; 2 * full], ContentKind::Message, 3);
+        let (mut a, mut b) = (a.into_iter(), b.into_iter());
+        let mut mixed = vec![junk[0].clone()];
+        for from_first in order {
+            mixed.extend(if from_first { a.next() } else { b.next() });
+            mixed.push(junk[1].clone());
         }
+        mixed.extend(a.chain(b));
+        let mut assembly = Assembly::default();
+        let mut whole: Vec<_> = mixed.into_iter().filter_map(|(digest, content)| assembly.push(digest, content)).collect();
         whole.sort_by_key(|payload| payload.kind.code());
         prop_assert_eq!(whole.len(), 2);
         prop_assert!(whole[0].body == second && whole[0].author.is_none());
         prop_assert!(whole[1].body == first && whole[1].author.is_some());
     }
+}
+
+#[test]
+fn a_payload_is_whole_with_the_parts_that_its_author_meant_and_with_no_others() {
+    let frames = opened(&vec![1; 3 << 20], ContentKind::Message, 1);
+    let (last, parts) = frames.split_last().expect("frames");
+    let contents = |frames: &[(FrameDigest, Content)]| frames.iter().map(|(_, content)| content.clone()).collect();
+    let parts: Vec<Content> = contents(parts);
+    let last = &last.1;
+    assert!(last.clone().complete(parts.clone()).is_some());
+    assert!(last.clone().complete(parts[1..].to_vec()).is_none(), "one is missing");
+    let with_another = [&parts[1..], &[last.clone()]].concat();
+    assert!(last.clone().complete(with_another).is_none(), "one is no part");
+    let mut assembly = Assembly::default();
+    for (digest, content) in opened(&vec![1; 3 << 20], ContentKind::Message, 2) {
+        assembly.push(digest, content);
+    }
+    let (digest, _) = frames[frames.len() - 1];
+    assert!(assembly.push(digest, last.clone()).is_none(), "the same octets, but not the same frames");
 }
 
 #[test]

@@ -75,10 +75,12 @@ create table transcript (
 create table part (
     alliance integer not null references alliance (id) on delete cascade,
     sequence integer not null,
-    payload blob not null check (length(payload) = 16),
+    digest blob not null check (length(digest) = 32),
     frame blob not null,
     primary key (alliance, sequence)
-) strict, without rowid;
+) strict;
+
+create unique index part_digest on part (alliance, digest);
 
 -- What somebody wants: kept until it has happened, or cannot happen any more. Ciphertexts are made from it as often
 -- as needed.

@@ -15,7 +15,7 @@ use twiza_crypto::group::join::JoinRequest;
 use twiza_crypto::invitation::Invitation;
 use twiza_crypto::seal::seal_payload;
 use twiza_crypto::words::SafetyWords;
-use twiza_protocol::{FrameSize, ProblemCode, Sequence};
+use twiza_protocol::{FrameDigest, FrameSize, ProblemCode, Sequence};
 
 /// Days after an invitation's last in which a request is still looked at: clocks differ.
 const EXPIRY_GRACE_DAYS: u32 = 1;
@@ -61,7 +61,11 @@ impl Engine {
             };
             for frame in frames {
                 after = frame.sequence;
-                let payload = rendezvous.frame.open(&frame.octets).ok().and_then(|content| assembly.push(content));
+                let payload = rendezvous
+                    .frame
+                    .open(&frame.octets)
+                    .ok()
+                    .and_then(|content| assembly.push(FrameDigest::of(&frame.octets), content));
                 if let Some(payload) = payload.filter(|payload| payload.kind == ContentKind::JoinRequest) {
                     request = request.or(Some(payload.body));
                 }

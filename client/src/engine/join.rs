@@ -14,7 +14,7 @@ use twiza_crypto::group::join::{Joiner, enter};
 use twiza_crypto::invitation::{Invitation, Rendezvous};
 use twiza_crypto::name::Name;
 use twiza_crypto::seal::seal_payload;
-use twiza_protocol::{FrameSize, ProblemCode, Sequence};
+use twiza_protocol::{FrameDigest, FrameSize, ProblemCode, Sequence};
 
 impl Engine {
     /// Asks to join with an invitation: leaves a key package in its rendezvous mailbox. A name or organisation stands
@@ -100,7 +100,7 @@ impl Engine {
             for frame in frames {
                 after = frame.sequence;
                 let Ok(content) = rendezvous.frame.open(&frame.octets) else { continue };
-                let Some(payload) = assembly.push(content) else { continue };
+                let Some(payload) = assembly.push(FrameDigest::of(&frame.octets), content) else { continue };
                 if payload.kind == ContentKind::JoinRequest && std::mem::take(&mut first_request) {
                     if !self.is_own_request(row, &payload).await? {
                         return self.end_joining(row, Status::Used).await;

@@ -10,7 +10,7 @@ use crate::store::outbox::{self, Want};
 use crate::store::{groups, reading};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::AllianceState;
-use twiza_crypto::content::{Assembly, ContentKind, Payload};
+use twiza_crypto::content::{ContentKind, PARTS_BYTES_MAX, Payload};
 use twiza_crypto::credential::Person;
 use twiza_crypto::epoch::EpochKeys;
 use twiza_crypto::group::{Group, Member};
@@ -163,28 +163,18 @@ impl Engine {
             return Ok(None);
         }
         let mut mailbox = open_mailbox(&row, keys);
-        let mut assembly = stored_parts(&mut step, row.id, keys).await?;
         for frame in frames {
             let digest = mailbox.advance(frame)?;
             reading::note_chain(&mut step, row.id, frame.sequence, &mailbox.chain).await?;
-            let own = self.take_own(&mut step, &mut group, &mailbox, &digest).await?;
-            if own == Own::Taken {
-                continue;
-            }
-            let Ok(content) = keys.frame.open(&frame.octets) else { continue };
-            let id = content.id;
-            match assembly.push(content) {
-                Some(payload) => {
-                    self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
-                    reading::drop_parts(&mut step, row.id, &id).await?;
-                    if let Own::Departure(intent) = own
-                        && !group.is_leaving()?
-                        && let Some(intent) = outbox::intent(&mut step, intent).await?
-                    {
-                        give_up(&mut step, &row, &intent, Obstacle::LastOrganiser).await?;
-                    }
-                }
-                None => reading::keep_part(&mut step, row.id, frame.sequence, &id, &frame.octets).await?,
+            let payload = whole_payload(&mut step, row.id, keys, frame, &digest).await?;
+            let own = self.take_own(&mut step, &mut group, &mailbox, &digest, payload.is_some()).await?;
+            let Some(payload) = payload.filter(|_| own != Own::Taken) else { continue };
+            self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
+            if let Own::Departure(intent) = own
+                && !group.is_leaving()?
+                && let Some(intent) = outbox::intent(&mut step, intent).await?
+            {
+                give_up(&mut step, &row, &intent, Obstacle::LastOrganiser).await?;
             }
         }
         alliances::set_place(&mut step, row.id, &mailbox.place).await?;
@@ -199,9 +189,15 @@ impl Engine {
         group: &mut Group,
         mailbox: &Mailbox<'_>,
         digest: &FrameDigest,
+        whole: bool,
     ) -> Result<Own, ClientError> {
         let Some((intent, last)) = outbox::take_frame(step, mailbox.row.id, digest).await? else { return Ok(Own::No) };
         let Some(found) = outbox::intent(step, intent).await?.filter(|_| last) else { return Ok(Own::Taken) };
+        if !whole {
+            // Junk has pushed its parts out, for everybody.
+            outbox::seal_again(step, intent).await?;
+            return Ok(Own::Taken);
+        }
         match &found.want {
             Want::Send { sent, text, .. } => {
                 let person = own_person(group, &self.profile.key.identity())?;
@@ -279,14 +275,12 @@ impl Engine {
         }
         let mut mailbox = open_mailbox(&row, keys);
         let digest = mailbox.advance(frame)?;
-        if let Some((intent, _)) = outbox::take_frame(&mut step, row.id, &digest).await? {
+        let payload = whole_payload(&mut step, row.id, keys, frame, &digest).await?;
+        let own = outbox::take_frame(&mut step, row.id, &digest).await?;
+        if let Some((intent, _)) = own.filter(|_| payload.is_some()) {
             let group = self.take_own_commit(&mut step, held.group, &mailbox, intent).await?;
             return self.commit_step(step, row.id, group).await.map(Some);
         }
-        let payload = match keys.frame.open(&frame.octets) {
-            Ok(content) => stored_parts(&mut step, row.id, keys).await?.push(content),
-            Err(_) => None,
-        };
         let commit = payload.filter(|payload| payload.kind == ContentKind::Commit);
         let Some((body, author)) = commit.and_then(|payload| Some((payload.body, payload.author?))) else {
             self.branch_off(&mut step, held.group, &mailbox, None).await?;
@@ -488,14 +482,27 @@ fn check_still(
     }
 }
 
-async fn stored_parts(step: &mut SqliteConnection, alliance: i64, keys: &EpochKeys) -> Result<Assembly, ClientError> {
-    let mut assembly = Assembly::default();
-    for frame in reading::parts(step, alliance).await? {
-        if let Ok(content) = keys.frame.open(&frame) {
-            assembly.push(content);
-        }
+/// What a frame holds, if that is a whole payload; a part is kept. The same for all who read the mailbox, its author
+/// included.
+async fn whole_payload(
+    step: &mut SqliteConnection,
+    alliance: i64,
+    keys: &EpochKeys,
+    frame: &InboundFrame,
+    digest: &FrameDigest,
+) -> Result<Option<Payload>, ClientError> {
+    let Ok(content) = keys.frame.open(&frame.octets) else { return Ok(None) };
+    if content.kind == ContentKind::Part {
+        reading::keep_part(step, alliance, frame.sequence, digest, &frame.octets, PARTS_BYTES_MAX).await?;
+        return Ok(None);
     }
-    Ok(assembly)
+    let mut parts = Vec::with_capacity(content.earlier.len());
+    for digest in &content.earlier {
+        let Some(part) = reading::take_part(step, alliance, digest).await? else { return Ok(None) };
+        let Ok(part) = keys.frame.open(&part) else { return Ok(None) };
+        parts.push(part);
+    }
+    Ok(content.complete(parts))
 }
 
 /// Whether a message's view of the mailbox is one's own at that place.

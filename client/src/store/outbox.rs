@@ -267,6 +267,14 @@ pub(crate) async fn fail(connection: &mut SqliteConnection, intent: i64, why: Ob
     Ok(())
 }
 
+/// What was sent cannot be read by anybody: it is sealed again.
+pub(crate) async fn seal_again(connection: &mut SqliteConnection, intent: i64) -> Result<(), ClientError> {
+    sqlx::query("delete from posting where intent = ?").bind(intent).execute(&mut *connection).await?;
+    let query = sqlx::query("update intent set state = 'queued', welcome = null where id = ?");
+    query.bind(intent).execute(connection).await?;
+    Ok(())
+}
+
 /// The mailbox ended before these were in it: they are sealed again for the next.
 pub(crate) async fn requeue(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
     sqlx::query("delete from posting where alliance = ? and intent is not null")

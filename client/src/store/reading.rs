@@ -2,8 +2,8 @@
 
 use crate::ClientError;
 use crate::store::corrupt;
-use sqlx::{Row, SqliteConnection};
-use twiza_protocol::{Chain, Sequence};
+use sqlx::SqliteConnection;
+use twiza_protocol::{Chain, FrameDigest, Sequence};
 
 pub(crate) async fn note_chain(
     connection: &mut SqliteConnection,
@@ -34,38 +34,46 @@ pub(crate) async fn chain_at(
         .transpose()
 }
 
-/// Keeps a frame whose payload is not whole yet.
+/// Keeps a part of a payload until its last frame comes. Beyond `bytes_max` octets of them, the oldest are dropped.
 pub(crate) async fn keep_part(
     connection: &mut SqliteConnection,
     alliance: i64,
     sequence: Sequence,
-    payload: &[u8; 16],
+    digest: &FrameDigest,
     frame: &[u8],
+    bytes_max: usize,
 ) -> Result<(), ClientError> {
-    sqlx::query("insert into part (alliance, sequence, payload, frame) values (?, ?, ?, ?)")
+    // A relay that repeats a frame gains nothing by it.
+    sqlx::query("insert into part (alliance, sequence, digest, frame) values (?, ?, ?, ?) on conflict do nothing")
         .bind(alliance)
         .bind(sequence.0.cast_signed())
-        .bind(&payload[..])
+        .bind(&digest.as_bytes()[..])
         .bind(frame)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    sqlx::query(
+        "delete from part where alliance = ?1 and sequence <= (
+             select max(sequence) from (
+                 select sequence, sum(length(frame)) over (order by sequence desc) as bytes
+                 from part where alliance = ?1
+             ) where bytes > ?2
+         )",
+    )
+    .bind(alliance)
+    .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
-pub(crate) async fn parts(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<Vec<u8>>, ClientError> {
-    let rows = sqlx::query("select frame from part where alliance = ? order by sequence").bind(alliance);
-    Ok(rows.fetch_all(connection).await?.iter().map(|row| row.get("frame")).collect())
-}
-
-/// Forgets the parts of a payload, once it is whole.
-pub(crate) async fn drop_parts(
+/// Takes a part out, if it is there.
+pub(crate) async fn take_part(
     connection: &mut SqliteConnection,
     alliance: i64,
-    payload: &[u8; 16],
-) -> Result<(), ClientError> {
-    let query = sqlx::query("delete from part where alliance = ? and payload = ?");
-    query.bind(alliance).bind(&payload[..]).execute(connection).await?;
-    Ok(())
+    digest: &FrameDigest,
+) -> Result<Option<Vec<u8>>, ClientError> {
+    let query = sqlx::query_scalar("delete from part where alliance = ? and digest = ? returning frame");
+    Ok(query.bind(alliance).bind(&digest.as_bytes()[..]).fetch_optional(connection).await?)
 }
 
 /// Forgets everything of the mailbox that is left behind.
