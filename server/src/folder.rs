@@ -31,6 +31,13 @@ pub enum FolderError {
     /// There is no relay yet.
     #[error("{folder} has no relay yet: make one with `twiza-relay init --data {folder}`", folder = .0.display())]
     Empty(PathBuf),
+    /// There is a relay, but its key is gone.
+    #[error(
+        "{file} is missing: put your copy of it back. Without it this relay cannot prove who it is; if there is no copy, \
+         move {folder} away and make a new relay, which has another address",
+        file = .0.join("relay.key").display(), folder = .0.display()
+    )]
+    KeyMissing(PathBuf),
     /// Others can read the key.
     #[error("other users can read {file}: close it with `chmod 600 {file}`", file = .0.display())]
     Exposed(PathBuf),
@@ -90,7 +97,11 @@ impl Folder {
         let path = self.key();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FolderError::Empty(self.0.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let rest = self.settings().exists() || self.database().exists();
+                let missing = if rest { FolderError::KeyMissing } else { FolderError::Empty };
+                return Err(missing(self.0.clone()));
+            }
             Err(source) => return Err(self.io(path, source)),
         };
         if private_file::is_exposed(&path).map_err(|source| self.io(path.clone(), source))? {

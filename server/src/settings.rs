@@ -214,6 +214,10 @@ impl Settings {
                 self.admission != AdmissionMode::Grant || !self.grants_sha256.is_empty(),
                 "admission \"grant\" needs at least one grant: make one with `twiza-relay grant`",
             ),
+            (
+                self.admission == AdmissionMode::Grant || self.grants_sha256.is_empty(),
+                "grants_sha256 lists grants, but anybody may use this relay: set admission = \"grant\" as well",
+            ),
             (self.admission != AdmissionMode::Unknown, "admission has to be \"open\" or \"grant\""),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {

@@ -110,3 +110,26 @@ fn config_prints_the_defaults_and_grant_prints_what_the_settings_take() {
     let digest = twiza_relay::admission::GrantDigest::of(grant["grant"].as_str().unwrap());
     assert_eq!(grant["sha256"], digest.to_string());
 }
+
+#[test]
+fn a_lost_key_and_a_grant_without_admission_are_told_for_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("relay");
+    let made = output(&["init", "--listen", "0.0.0.0:0"], Some(&data));
+    assert!(text(&made.stderr).contains("nobody on another machine can use it"), "{}", text(&made.stderr));
+    let grant = output(&["grant"], None);
+    let talk = text(&grant.stderr);
+    assert!(talk.contains("admission = \"grant\""), "{talk}");
+    let listed = talk.lines().find(|line| line.contains("grants_sha256")).unwrap().trim();
+    let settings = std::fs::read_to_string(data.join("relay.toml")).unwrap();
+    std::fs::write(data.join("relay.toml"), settings.replace("grants_sha256 = []", listed)).unwrap();
+    let refused = output(&["serve"], Some(&data));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("set admission = \"grant\""), "{}", text(&refused.stderr));
+
+    std::fs::write(data.join("relay.toml"), settings).unwrap();
+    std::fs::remove_file(data.join("relay.key")).unwrap();
+    let refused = output(&["serve"], Some(&data));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("put your copy of it back"), "{}", text(&refused.stderr));
+}

@@ -24,6 +24,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         print(&grant)?;
     }
     say("Above is a new grant: give it to the alliance that may use this relay. It is not stored anywhere.");
-    say(&format!("Put its digest into relay.toml, and start the relay again: grants_sha256 = [\"{digest}\"]"));
+    say("Then see to it that relay.toml says the following, and start the relay again. Further grants go between the");
+    say("same brackets, after a comma:");
+    say("  admission = \"grant\"");
+    say(&format!("  grants_sha256 = [\"{digest}\"]"));
     Ok(())
 }

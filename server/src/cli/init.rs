@@ -39,7 +39,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         print(&address.to_string())?;
     }
     let folder = data.folder.display();
-    say(&format!("A new relay is in {folder}. Above is its address: give it to the people who will use it."));
+    if settings.public_host.is_none() && address.host() == "localhost" {
+        say(&format!("A new relay is in {folder}. Above is its address, but nobody on another machine can use it:"));
+        say("say at which host name or address people reach this machine, as public_host in relay.toml, and");
+        say("`twiza-relay address` prints the address to give them.");
+    } else {
+        say(&format!("A new relay is in {folder}. Above is its address: give it to the people who will use it."));
+    }
     say(&format!("Keep a copy of {folder}/relay.key in a safe place: without it, the address is lost."));
     say(&format!("Start it with: twiza-relay serve --data {folder}"));
     Ok(())
