@@ -139,7 +139,7 @@ alliance-reopened = The alliance goes on. Others who find its place lost must do
 alliance-none = No alliances yet. Found one with `twiza alliance create`, or join one with `twiza join`.
 alliance-line =
     { $number }. { $name }: { $status ->
-        [active] member
+        [active] you are in it
         [joining] waiting to be let in
         [left] you left
         [removed] you were removed
@@ -149,7 +149,7 @@ alliance-line =
     }
 alliance-show =
     { $number }. { $name }: { $status ->
-        [active] member
+        [active] you are in it
         [joining] waiting to be let in
         [left] you left
         [removed] you were removed
@@ -160,7 +160,7 @@ alliance-show =
     Members: { $members }
     Relay: { $relay }
     Epoch: { $epoch }
-    Waiting to be sent: { $messages } messages, { $changes } changes
+    Waiting to be sent: messages { $messages }, changes { $changes }
     Encryption: { $suite }
 invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them. To take the invitation back: `twiza decline { $number }`.
 join-asked = You have asked to join. Your safety words: { $words }
@@ -170,7 +170,7 @@ request-line =
     { $number }. { $person }
        Safety words: { $words }
 requests-none = Nobody asks to join at the moment.
-requests-next = Compare the safety words with the person, by voice or face to face. Then `twiza approve NUMBER`, or `twiza decline NUMBER`.
+requests-next = Compare the safety words with the person, by voice or face to face; if their program speaks another language, compare the numbers in brackets. Then `twiza approve NUMBER`, or `twiza decline NUMBER`.
 approved = { $person } is let in.
 approved-next = They see it when they next run `twiza read`.
 declined = { $person } was turned away.
@@ -202,7 +202,7 @@ leaving = You are leaving. You are out as soon as another member's client is onl
 rotated = You have new keys. The alliance is now in epoch { $epoch }.
 verify-person = Safety words of { $person }: { $words }
 verify-alliance = Safety words of the alliance: { $words }
-verify-next = Read them aloud in the meeting. Everybody who has read everything sees the same words; whoever sees others is not in the same alliance.
+verify-next = Read them aloud in the meeting. Everybody who has read everything sees the same words, or the same numbers where the language is another; whoever sees others is not in the same alliance.
 
 ## Reading
 person = { $name } ({ $organisation })
@@ -244,7 +244,7 @@ error-io = Reading or writing failed: { $cause }
 error-no-home = This machine has no place for data. Say where with TWIZA_HOME.
 error-waiting =
     The relay could not take it now: { $cause }
-    Nothing is lost. Waiting to be sent: { $messages } messages, { $changes } changes. They go out with the next command that reaches the relay.
+    Nothing is lost. Waiting to be sent: messages { $messages }, changes { $changes }. They go out with the next command that reaches the relay; until then, nothing has changed for the others, and whoever you removed still reads.
 error-no-profile = There is no profile in { $folder }. Make one with `twiza init`, or name another with --profile.
 error-profile-exists = There is a profile in { $folder } already. Nothing was changed. Name another with --profile.
 error-wrong-passphrase = Wrong passphrase. Nothing was changed; try again.

@@ -138,7 +138,7 @@ alliance-reopened = L'alliance continue. Les autres qui trouvent sa place perdue
 alliance-none = Pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
 alliance-line =
     { $number }. { $name } : { $status ->
-        [active] membre
+        [active] vous en êtes
         [joining] en attente d'entrer
         [left] vous l'avez quittée
         [removed] vous en avez été retiré·e
@@ -148,7 +148,7 @@ alliance-line =
     }
 alliance-show =
     { $number }. { $name } : { $status ->
-        [active] membre
+        [active] vous en êtes
         [joining] en attente d'entrer
         [left] vous l'avez quittée
         [removed] vous en avez été retiré·e
@@ -159,7 +159,7 @@ alliance-show =
     Membres : { $members }
     Relais : { $relay }
     Époque : { $epoch }
-    En attente d'envoi : { $messages } messages, { $changes } changements
+    En attente d'envoi : messages { $messages }, changements { $changes }
     Chiffrement : { $suite }
 invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera. Pour reprendre l'invitation : `twiza decline { $number }`.
 join-asked = Vous avez demandé à entrer. Vos mots de sûreté : { $words }
@@ -169,7 +169,7 @@ request-line =
     { $number }. { $person }
        Mots de sûreté : { $words }
 requests-none = Personne ne demande à entrer pour l'instant.
-requests-next = Comparez les mots de sûreté avec la personne, de vive voix ou en face. Puis `twiza approve NUMÉRO`, ou `twiza decline NUMÉRO`.
+requests-next = Comparez les mots de sûreté avec la personne, de vive voix ou en face ; si son programme parle une autre langue, comparez les nombres entre parenthèses. Puis `twiza approve NUMÉRO`, ou `twiza decline NUMÉRO`.
 approved = { $person } peut entrer.
 approved-next = Cette personne le verra à son prochain `twiza read`.
 declined = { $person } n'entre pas.
@@ -199,9 +199,9 @@ removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la sui
 removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
 leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
 rotated = Vous avez de nouvelles clés. L'alliance est maintenant à l'époque { $epoch }.
-verify-person = Mots de sûreté de { $person } : { $words }
+verify-person = Mots de sûreté, { $person } : { $words }
 verify-alliance = Mots de sûreté de l'alliance : { $words }
-verify-next = Lisez-les à haute voix en réunion. Qui a tout lu voit les mêmes mots ; qui en voit d'autres n'est pas dans la même alliance.
+verify-next = Lisez-les à haute voix en réunion. Qui a tout lu voit les mêmes mots, ou les mêmes nombres si la langue est une autre ; qui en voit d'autres n'est pas dans la même alliance.
 
 ## Lire
 person = { $name } ({ $organisation })
@@ -243,7 +243,7 @@ error-io = Lecture ou écriture impossible : { $cause }
 error-no-home = Cette machine n'a pas d'endroit pour les données. Dites où avec TWIZA_HOME.
 error-waiting =
     Le relais n'a pas pu le prendre maintenant : { $cause }
-    Rien n'est perdu. En attente d'envoi : { $messages } messages, { $changes } changements. Ils partiront avec la prochaine commande qui joindra le relais.
+    Rien n'est perdu. En attente d'envoi : messages { $messages }, changements { $changes }. Ils partiront avec la prochaine commande qui joindra le relais ; d'ici là, rien n'a changé pour les autres, et qui vous avez retiré lit encore.
 error-no-profile = Il n'y a pas de profil dans { $folder }. Créez-en un avec `twiza init`, ou nommez-en un autre avec --profile.
 error-profile-exists = Il y a déjà un profil dans { $folder }. Rien n'a été changé. Nommez-en un autre avec --profile.
 error-wrong-passphrase = La phrase secrète n'est pas la bonne. Rien n'a été changé ; recommencez.
