@@ -13,6 +13,7 @@ mod certificate;
 pub mod cli;
 pub mod clock;
 mod connections;
+mod descriptors;
 pub mod folder;
 pub mod http;
 mod hub;

@@ -8,6 +8,7 @@ use crate::certificate;
 use crate::clock::Clock;
 use crate::connections::Bounded;
 use crate::folder::FolderError;
+use crate::descriptors;
 use crate::http;
 use crate::hub::Hub;
 use crate::relay::Relay;
@@ -149,7 +150,8 @@ pub async fn start_on(
         stopping: shutdown.clone(),
     });
     let handle = Handle::new();
-    let served = serve(http::router(relay.clone()), listener, tls, settings.connections_max, handle.clone())?;
+    let connections_max = descriptors::connections(settings.connections_max);
+    let served = serve(http::router(relay.clone()), listener, tls, connections_max, handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
         shutdown.cancelled().await;
