@@ -20,6 +20,7 @@ mod hub;
 mod log;
 mod private_file;
 pub mod relay;
+mod room;
 pub mod run;
 pub mod settings;
 pub mod store;

@@ -201,7 +201,7 @@ fn writer_settings(settings: &Settings) -> WriterSettings {
         queue_length_max: settings.queue_length_max,
         queue_bytes_max: settings.queue_bytes_max,
         retention_days: settings.retention_days,
-        limits: settings.limits.clone(),
+        quotas: settings.quotas(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, GrantDigest};
 use crate::folder::Folder;
+use crate::store::Quotas;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -83,6 +84,10 @@ pub struct Settings {
     pub queue_length_max: usize,
     /// Octets of frames that may wait for the writer.
     pub queue_bytes_max: u32,
+    /// Octets of `limits.relay_bytes_max` that only closing frames may use.
+    pub relay_closing_reserve_bytes: u64,
+    /// Mailboxes on the whole relay.
+    pub mailboxes_max: u64,
     /// Connections at once.
     pub connections_max: usize,
     /// Seconds for requests to finish at shutdown.
@@ -113,6 +118,8 @@ impl Default for Settings {
             batch_frames_max: 256,
             queue_length_max: 1024,
             queue_bytes_max: 64 << 20,
+            relay_closing_reserve_bytes: Quotas::default().relay_closing_reserve_bytes,
+            mailboxes_max: Quotas::default().mailboxes_max,
             connections_max: 4096,
             shutdown_seconds: 10,
             log_format: LogFormat::Human,
@@ -197,6 +204,11 @@ impl Settings {
                 "limits.closing_reserve_bytes cannot be more than limits.mailbox_bytes_max",
             ),
             (
+                self.relay_closing_reserve_bytes <= limits.relay_bytes_max,
+                "relay_closing_reserve_bytes cannot be more than limits.relay_bytes_max",
+            ),
+            (self.mailboxes_max >= 1, "mailboxes_max has to be 1 or more"),
+            (
                 (1..=65_536).contains(&limits.mailboxes_per_watch_max),
                 "limits.mailboxes_per_watch_max has to be between 1 and 65536",
             ),
@@ -226,6 +238,12 @@ impl Settings {
     #[must_use]
     pub fn folder(&self) -> Folder {
         Folder::at(&self.data)
+    }
+
+    /// What the store takes.
+    #[must_use]
+    pub const fn quotas(&self) -> Quotas {
+        Quotas::new(&self.limits, self.relay_closing_reserve_bytes, self.mailboxes_max)
     }
 
     /// The rule by which mailboxes are opened.
