@@ -9,11 +9,13 @@
 //! a fact of the build, and `tests/no_openmls.rs` checks it. [`run::start`] starts one inside another program.
 
 pub mod admission;
+mod bodies;
 mod certificate;
 pub mod cli;
 pub mod clock;
 mod connections;
 mod descriptors;
+mod encoded;
 pub mod folder;
 pub mod http;
 mod hub;

@@ -4,11 +4,12 @@
 //! stop: accept no more ─▶ end watches, finish requests ─▶ drain the writer ─▶ fold the log ─▶ return
 //! ```
 
+use crate::bodies::Bodies;
 use crate::certificate;
 use crate::clock::Clock;
 use crate::connections::Bounded;
-use crate::folder::FolderError;
 use crate::descriptors;
+use crate::folder::FolderError;
 use crate::http;
 use crate::hub::Hub;
 use crate::relay::Relay;
@@ -25,7 +26,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{RelayAddress, RelayAddressError, RelaySigningKey, Transport};
@@ -142,6 +143,8 @@ pub async fn start_on(
         store,
         writer,
         hub,
+        bodies: Bodies::new(settings.bodies_bytes_max),
+        watched: Arc::new(Semaphore::new(settings.watched_mailboxes_max)),
         clock,
         admission: settings.admission(),
         limits: settings.limits.clone(),

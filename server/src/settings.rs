@@ -84,6 +84,10 @@ pub struct Settings {
     pub queue_length_max: usize,
     /// Octets of frames that may wait for the writer.
     pub queue_bytes_max: u32,
+    /// Octets of request bodies on their way in.
+    pub bodies_bytes_max: u64,
+    /// Mailboxes in all watches together.
+    pub watched_mailboxes_max: usize,
     /// Octets of `limits.relay_bytes_max` that only closing frames may use.
     pub relay_closing_reserve_bytes: u64,
     /// Mailboxes on the whole relay.
@@ -118,6 +122,8 @@ impl Default for Settings {
             batch_frames_max: 256,
             queue_length_max: 1024,
             queue_bytes_max: 64 << 20,
+            bodies_bytes_max: 64 << 20,
+            watched_mailboxes_max: 8192,
             relay_closing_reserve_bytes: Quotas::default().relay_closing_reserve_bytes,
             mailboxes_max: Quotas::default().mailboxes_max,
             connections_max: 4096,
@@ -193,6 +199,14 @@ impl Settings {
             (
                 self.queue_bytes_max >= 1 << 20,
                 "queue_bytes_max has to be 1048576 or more: one frame of the largest size",
+            ),
+            (
+                (2 << 20..=1 << 40).contains(&self.bodies_bytes_max),
+                "bodies_bytes_max has to be 2097152 or more: one frame of the largest size, and some small ones",
+            ),
+            (
+                (limits.mailboxes_per_watch_max..=1 << 24).contains(&(self.watched_mailboxes_max as u64)),
+                "watched_mailboxes_max has to be between limits.mailboxes_per_watch_max and 16777216",
             ),
             ((1..=1 << 20).contains(&self.connections_max), "connections_max has to be between 1 and 1048576"),
             (
