@@ -1,8 +1,9 @@
 //! Fan-out: live frames to whoever watches their mailbox. One shared buffer per frame, whatever the number of watchers.
 //!
-//! A watcher that falls behind loses frames here, is told so, and reads them from the store: it holds no memory and
-//! keeps nobody waiting.
+//! A watcher that falls behind loses frames here, and so do all where too much waits for watchers that do not read.
+//! They are told so, and read from the store: nobody is kept waiting.
 
+use crate::room::{Room, Taken};
 use crate::store::{Append, Head};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -13,6 +14,10 @@ use twiza_protocol::{MailboxAddress, Receipt};
 /// Frames that wait for the slowest watcher of a mailbox.
 const FRAMES_WAITING_MAX: usize = 16;
 
+/// Octets of frames that wait for all watchers together. Watchers that read nothing could fill it, so the others then
+/// read from the store.
+const LIVE_BYTES_MAX: u64 = 64 << 20;
+
 /// A frame that was just stored.
 #[derive(Debug)]
 pub(crate) struct Live {
@@ -22,14 +27,25 @@ pub(crate) struct Live {
     pub(crate) octets: Bytes,
     /// The receipt for `head`, signed by the first watcher that needs it.
     pub(crate) receipt: OnceLock<Receipt>,
+    _room: Taken,
 }
 
-type Channels = HashMap<MailboxAddress, broadcast::Sender<Arc<Live>>>;
+/// `None` stands for a frame that there was no room for.
+type Message = Option<Arc<Live>>;
+
+type Channels = HashMap<MailboxAddress, broadcast::Sender<Message>>;
 
 /// The watched mailboxes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Hub {
     channels: Mutex<Channels>,
+    room: Room,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { channels: Mutex::default(), room: Room::of_bytes(LIVE_BYTES_MAX) }
+    }
 }
 
 impl Hub {
@@ -43,9 +59,13 @@ impl Hub {
     /// Hands a stored frame to the mailbox's watchers, if it has any. Never waits.
     pub(crate) fn publish(&self, append: &Append, head: Head) {
         if let Some(channel) = self.channels().get(&append.address) {
-            let live = Live { head, octets: append.octets.clone(), receipt: OnceLock::new() };
+            let room = self.room.take(append.octets.len() as u64);
+            let live = room.map(|room| {
+                let octets = append.octets.clone();
+                Arc::new(Live { head, octets, receipt: OnceLock::new(), _room: room })
+            });
             // Nobody listening is no error: the last watcher is just leaving.
-            drop(channel.send(Arc::new(live)));
+            drop(channel.send(live));
         }
     }
 
@@ -63,7 +83,7 @@ impl Hub {
 /// A place in a mailbox's audience, given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    receiver: Option<broadcast::Receiver<Arc<Live>>>,
+    receiver: Option<broadcast::Receiver<Message>>,
     address: MailboxAddress,
     hub: Arc<Hub>,
 }
@@ -71,7 +91,7 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// The next frame; `None` where some were lost, and the store has to be asked.
     pub(crate) async fn next(&mut self) -> Option<Arc<Live>> {
-        self.receiver.as_mut()?.recv().await.ok()
+        self.receiver.as_mut()?.recv().await.ok().flatten()
     }
 }
 
@@ -107,6 +127,24 @@ mod tests {
         assert_eq!(hub.len(), 1);
         drop(two);
         assert_eq!(hub.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn frames_that_nobody_reads_take_bounded_memory() {
+        let hub = Arc::new(Hub::default());
+        let octets = Bytes::from(vec![0; 1 << 20]);
+        let fitting = (LIVE_BYTES_MAX >> 20) as usize;
+        let address = |name: usize| MailboxAddress::from_bytes([name as u8; 32]);
+        let mut watchers: Vec<_> = (0..=fitting).map(|name| hub.subscribe(address(name))).collect();
+        for name in 0..=fitting {
+            let address = address(name);
+            hub.publish(&Append { octets: octets.clone(), ..append(address) }, Head::start(&address));
+        }
+        let mut last = watchers.pop().unwrap();
+        assert!(last.next().await.is_none(), "told to ask the store");
+        drop(watchers.pop());
+        hub.publish(&append(address(fitting)), Head::start(&address(fitting)));
+        assert!(last.next().await.is_some(), "room is given back with the frames");
     }
 
     #[tokio::test]

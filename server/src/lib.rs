@@ -9,16 +9,20 @@
 //! a fact of the build, and `tests/no_openmls.rs` checks it. [`run::start`] starts one inside another program.
 
 pub mod admission;
+mod bodies;
 mod certificate;
 pub mod cli;
 pub mod clock;
 mod connections;
+mod descriptors;
+mod encoded;
 pub mod folder;
 pub mod http;
 mod hub;
 mod log;
 mod private_file;
 pub mod relay;
+mod room;
 pub mod run;
 pub mod settings;
 pub mod store;

@@ -4,6 +4,7 @@
 //! nothing about it, not even whether it is there.
 
 use crate::admission::Admission;
+use crate::bodies::Bodies;
 use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::store::{Append, Head, Page, Refused, Store, StoreError};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{
     CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, Opened, PROTOCOL_VERSION, ProblemCode, Proof,
@@ -36,6 +38,12 @@ pub enum RelayError {
     /// Too many mailboxes in a watch. The requester's fault.
     #[error("too many mailboxes in one watch")]
     WatchTooLarge,
+    /// A mailbox that is named twice in one watch. The requester's fault.
+    #[error("a mailbox is named twice in one watch")]
+    WatchRepeats,
+    /// As many mailboxes are watched as the relay can. Retryable.
+    #[error("too many mailboxes are watched")]
+    WatchesFull,
     /// The write was refused or failed.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -58,13 +66,14 @@ impl RelayError {
             }
             Self::FrameSize => ProblemCode::FrameSizeRefused,
             Self::WatchTooLarge => ProblemCode::WatchTooLarge,
+            Self::WatchRepeats => ProblemCode::MalformedRequest,
             Self::Write(WriteError::Refused(Refused::MailboxClosed)) => ProblemCode::MailboxClosed,
             Self::Write(WriteError::Refused(Refused::FrameConflict)) => ProblemCode::FrameConflict,
             Self::Write(WriteError::Refused(Refused::MailboxFull)) => ProblemCode::MailboxFull,
             Self::Write(WriteError::Refused(Refused::RelayFull)) | Self::Store(StoreError::Full) => {
                 ProblemCode::RelayFull
             }
-            Self::Write(WriteError::Busy) => ProblemCode::RelayBusy,
+            Self::WatchesFull | Self::Write(WriteError::Busy) => ProblemCode::RelayBusy,
             Self::Write(WriteError::Failed) | Self::Store(_) => ProblemCode::Internal,
         }
     }
@@ -77,6 +86,9 @@ pub struct Relay {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) writer: Writer,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) bodies: Bodies,
+    /// Room for mailboxes in all watches together.
+    pub(crate) watched: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) admission: Admission,
     pub(crate) limits: Limits,

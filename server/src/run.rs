@@ -4,9 +4,11 @@
 //! stop: accept no more ─▶ end watches, finish requests ─▶ drain the writer ─▶ fold the log ─▶ return
 //! ```
 
+use crate::bodies::Bodies;
 use crate::certificate;
 use crate::clock::Clock;
 use crate::connections::Bounded;
+use crate::descriptors;
 use crate::folder::FolderError;
 use crate::http;
 use crate::hub::Hub;
@@ -24,7 +26,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{RelayAddress, RelayAddressError, RelaySigningKey, Transport};
@@ -141,6 +143,8 @@ pub async fn start_on(
         store,
         writer,
         hub,
+        bodies: Bodies::new(settings.bodies_bytes_max),
+        watched: Arc::new(Semaphore::new(settings.watched_mailboxes_max)),
         clock,
         admission: settings.admission(),
         limits: settings.limits.clone(),
@@ -149,7 +153,8 @@ pub async fn start_on(
         stopping: shutdown.clone(),
     });
     let handle = Handle::new();
-    let served = serve(http::router(relay.clone()), listener, tls, settings.connections_max, handle.clone())?;
+    let connections_max = descriptors::connections(settings.connections_max);
+    let served = serve(http::router(relay.clone()), listener, tls, connections_max, handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
         shutdown.cancelled().await;
@@ -199,7 +204,7 @@ fn writer_settings(settings: &Settings) -> WriterSettings {
         queue_length_max: settings.queue_length_max,
         queue_bytes_max: settings.queue_bytes_max,
         retention_days: settings.retention_days,
-        limits: settings.limits.clone(),
+        quotas: settings.quotas(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, GrantDigest};
 use crate::folder::Folder;
+use crate::store::Quotas;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -83,6 +84,14 @@ pub struct Settings {
     pub queue_length_max: usize,
     /// Octets of frames that may wait for the writer.
     pub queue_bytes_max: u32,
+    /// Octets of request bodies on their way in.
+    pub bodies_bytes_max: u64,
+    /// Mailboxes in all watches together.
+    pub watched_mailboxes_max: usize,
+    /// Octets of `limits.relay_bytes_max` that only closing frames may use.
+    pub relay_closing_reserve_bytes: u64,
+    /// Mailboxes on the whole relay.
+    pub mailboxes_max: u64,
     /// Connections at once.
     pub connections_max: usize,
     /// Seconds for requests to finish at shutdown.
@@ -113,6 +122,10 @@ impl Default for Settings {
             batch_frames_max: 256,
             queue_length_max: 1024,
             queue_bytes_max: 64 << 20,
+            bodies_bytes_max: 64 << 20,
+            watched_mailboxes_max: 8192,
+            relay_closing_reserve_bytes: Quotas::default().relay_closing_reserve_bytes,
+            mailboxes_max: Quotas::default().mailboxes_max,
             connections_max: 4096,
             shutdown_seconds: 10,
             log_format: LogFormat::Human,
@@ -187,6 +200,14 @@ impl Settings {
                 self.queue_bytes_max >= 1 << 20,
                 "queue_bytes_max has to be 1048576 or more: one frame of the largest size",
             ),
+            (
+                (2 << 20..=1 << 40).contains(&self.bodies_bytes_max),
+                "bodies_bytes_max has to be 2097152 or more: one frame of the largest size, and some small ones",
+            ),
+            (
+                (limits.mailboxes_per_watch_max..=1 << 24).contains(&(self.watched_mailboxes_max as u64)),
+                "watched_mailboxes_max has to be between limits.mailboxes_per_watch_max and 16777216",
+            ),
             ((1..=1 << 20).contains(&self.connections_max), "connections_max has to be between 1 and 1048576"),
             (
                 (2..=Limits::FRAMES_PER_MAILBOX_CEILING).contains(&limits.frames_per_mailbox_max),
@@ -196,6 +217,11 @@ impl Settings {
                 limits.closing_reserve_bytes <= limits.mailbox_bytes_max,
                 "limits.closing_reserve_bytes cannot be more than limits.mailbox_bytes_max",
             ),
+            (
+                self.relay_closing_reserve_bytes <= limits.relay_bytes_max,
+                "relay_closing_reserve_bytes cannot be more than limits.relay_bytes_max",
+            ),
+            (self.mailboxes_max >= 1, "mailboxes_max has to be 1 or more"),
             (
                 (1..=65_536).contains(&limits.mailboxes_per_watch_max),
                 "limits.mailboxes_per_watch_max has to be between 1 and 65536",
@@ -230,6 +256,12 @@ impl Settings {
     #[must_use]
     pub fn folder(&self) -> Folder {
         Folder::at(&self.data)
+    }
+
+    /// What the store takes.
+    #[must_use]
+    pub const fn quotas(&self) -> Quotas {
+        Quotas::new(&self.limits, self.relay_closing_reserve_bytes, self.mailboxes_max)
     }
 
     /// The rule by which mailboxes are opened.

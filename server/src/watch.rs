@@ -7,31 +7,30 @@
 //! all together: fair merge + heartbeats, until the watcher leaves or the relay stops
 //! ```
 //!
-//! Nothing runs here but when the connection asks for more: a slow watcher costs one small page.
+//! Nothing runs here but when the connection asks for more: a slow watcher costs one small page,
+//! however many mailboxes it watches.
 
+use crate::encoded::Encoded;
 use crate::hub::{Live, Subscription};
 use crate::relay::{Relay, RelayError};
 use crate::store::StoredFrame;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior};
-use twiza_protocol::stream::frame_record_header;
-use twiza_protocol::{FrameDigest, FrameSize, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest};
+use twiza_protocol::{FrameDigest, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest};
 
 /// Octets of a page of backlog: small, because a watcher that does not read keeps it in memory.
 const BACKLOG_PAGE_BYTES: u64 = 256 << 10;
 
-/// Frames up to this size are copied behind their header; larger ones go out as they are.
-const COPY_BYTES_MAX: usize = 16 << 10;
-
 /// Starts a watch. An entry that fails is told so in the stream; the others go on.
 ///
 /// # Errors
-/// [`RelayError::WatchTooLarge`].
+/// [`RelayError::WatchTooLarge`], [`RelayError::WatchRepeats`], or [`RelayError::WatchesFull`].
 pub(crate) fn watch(
     relay: &Arc<Relay>,
     request: WatchRequest,
@@ -39,38 +38,58 @@ pub(crate) fn watch(
     if request.mailboxes.len() as u64 > relay.limits().mailboxes_per_watch_max {
         return Err(RelayError::WatchTooLarge);
     }
+    let mut named = HashSet::new();
+    if !request.mailboxes.iter().all(|entry| named.insert(entry.address)) {
+        return Err(RelayError::WatchRepeats);
+    }
+    let mut places = enter(relay, request.mailboxes.len())?;
+    let backlog = Arc::new(Semaphore::new(1));
     let mut merged = SelectAll::new();
     for (slot, entry) in (0..=u16::MAX).zip(request.mailboxes) {
-        merged.push(watch_entry(relay.clone(), slot, &entry));
+        let turns = Turns { all: backlog.clone(), own: None };
+        merged.push(watch_entry(relay.clone(), slot, &entry, turns, places.split(1)));
     }
     merged.push(heartbeats(relay.heartbeat));
-    Ok(merged.take_until(relay.stopping.clone().cancelled_owned()))
+    let until_stop = merged.take_until(relay.stopping.clone().cancelled_owned());
+    // Records are merged, and not their parts: those of two mailboxes would mix.
+    Ok(until_stop.flat_map(|record| stream::iter(record.octets())))
 }
 
-fn watch_entry(relay: Arc<Relay>, slot: u16, entry: &WatchEntry) -> BoxStream<'static, Bytes> {
+/// Takes a place for each mailbox, which is given back when that mailbox is refused or closed, or the watch ends.
+fn enter(relay: &Relay, mailboxes: usize) -> Result<OwnedSemaphorePermit, RelayError> {
+    let mailboxes = u32::try_from(mailboxes).map_err(|_| RelayError::WatchTooLarge)?;
+    relay.watched.clone().try_acquire_many_owned(mailboxes).map_err(|_| RelayError::WatchesFull)
+}
+
+fn watch_entry(
+    relay: Arc<Relay>,
+    slot: u16,
+    entry: &WatchEntry,
+    turns: Turns,
+    place: Option<OwnedSemaphorePermit>,
+) -> BoxStream<'static, Encoded> {
     let verb = Verb::Watch { after: entry.after };
     match relay.verify(&entry.address, verb, &entry.proof, FrameDigest::of(b"")) {
         Ok(()) => {
             let subscription = relay.hub.subscribe(entry.address);
             let (address, cursor) = (entry.address, entry.after);
-            let phase = Phase::Backlog;
-            let watched = Watched { relay, slot, address, cursor, subscription, phase, ready: VecDeque::new() };
+            let (phase, ready) = (Phase::Backlog, VecDeque::new());
+            let watched = Watched { relay, slot, address, cursor, subscription, phase, turns, ready, _place: place };
             stream::unfold(watched, async |mut watched| Some((watched.next().await?, watched))).boxed()
         }
         Err(error) => {
-            let code = error.code();
-            stream::iter([Record::Refused { slot, code }.encode().into()]).boxed()
+            let refused = Record::Refused { slot, code: error.code() };
+            stream::iter([Encoded::of(&refused)]).boxed()
         }
     }
 }
 
-fn heartbeats(interval: Duration) -> BoxStream<'static, Bytes> {
+fn heartbeats(interval: Duration) -> BoxStream<'static, Encoded> {
     let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let beat = Bytes::from(Record::Heartbeat.encode());
-    stream::unfold((ticks, beat), async |(mut ticks, beat)| {
+    stream::unfold(ticks, async |mut ticks| {
         ticks.tick().await;
-        Some((beat.clone(), (ticks, beat)))
+        Some((Encoded::of(&Record::Heartbeat), ticks))
     })
     .boxed()
 }
@@ -84,8 +103,17 @@ struct Watched {
     cursor: Sequence,
     subscription: Subscription,
     phase: Phase,
-    /// Octets that are ready to be sent.
-    ready: VecDeque<Bytes>,
+    turns: Turns,
+    /// Records that are ready to be sent.
+    ready: VecDeque<Encoded>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// One page of backlog is in memory for all mailboxes of a watch, which share one connection anyway.
+struct Turns {
+    all: Arc<Semaphore>,
+    /// Held until the page is sent.
+    own: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Clone, Copy)]
@@ -96,11 +124,12 @@ enum Phase {
 }
 
 impl Watched {
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Encoded> {
         loop {
-            if let Some(octets) = self.ready.pop_front() {
-                return Some(octets);
+            if let Some(record) = self.ready.pop_front() {
+                return Some(record);
             }
+            self.turns.own = None;
             self.phase = match self.phase {
                 Phase::Backlog => self.read_backlog().await,
                 Phase::Live => self.receive().await,
@@ -110,6 +139,7 @@ impl Watched {
     }
 
     async fn read_backlog(&mut self) -> Phase {
+        self.turns.own = self.turns.all.clone().acquire_owned().await.ok();
         let page = match self.relay.page(self.address, self.cursor, BACKLOG_PAGE_BYTES).await {
             Ok(page) => page,
             Err(error) => {
@@ -120,7 +150,7 @@ impl Watched {
         };
         for frame in &page.frames {
             self.cursor = frame.sequence;
-            push_frame(&mut self.ready, self.slot, frame);
+            self.ready.extend(Encoded::of_frame(self.slot, frame));
         }
         let Some(head) = page.head else { return Phase::Backlog };
         let receipt = self.relay.receipt(&self.address, head);
@@ -142,10 +172,10 @@ impl Watched {
     }
 
     fn send(&mut self, live: &Live) {
-        let Live { head, octets, receipt } = live;
+        let Live { head, octets, receipt, .. } = live;
         self.cursor = head.sequence;
         let frame = StoredFrame { sequence: head.sequence, closing: head.closed, octets: octets.clone() };
-        push_frame(&mut self.ready, self.slot, &frame);
+        self.ready.extend(Encoded::of_frame(self.slot, &frame));
         if head.closed {
             let receipt = receipt.get_or_init(|| self.relay.receipt(&self.address, *head)).clone();
             self.push(&Record::Head { slot: self.slot, receipt });
@@ -153,22 +183,7 @@ impl Watched {
     }
 
     fn push(&mut self, record: &Record) {
-        self.ready.push_back(record.encode().into());
-    }
-}
-
-/// Queues a frame's record, without copying a large one.
-pub(crate) fn push_frame(ready: &mut VecDeque<Bytes>, slot: u16, frame: &StoredFrame) {
-    let Ok(size) = FrameSize::of_length(frame.octets.len()) else {
-        debug_assert!(false, "the store gave a frame that append would have refused");
-        return;
-    };
-    let header = frame_record_header(slot, frame.sequence, frame.closing, size);
-    if frame.octets.len() <= COPY_BYTES_MAX {
-        ready.push_back([&header[..], &frame.octets].concat().into());
-    } else {
-        ready.push_back(Bytes::copy_from_slice(&header));
-        ready.push_back(frame.octets.clone());
+        self.ready.push_back(Encoded::of(record));
     }
 }
 
@@ -181,7 +196,7 @@ mod tests {
         let (interval, started) = (Duration::from_secs(30), Instant::now());
         let mut beats = heartbeats(interval);
         for count in 1..=3 {
-            assert_eq!(beats.next().await.unwrap(), Record::Heartbeat.encode());
+            assert_eq!(beats.next().await.unwrap().octets().concat(), Record::Heartbeat.encode());
             assert_eq!(started.elapsed(), interval * count);
         }
     }

@@ -10,15 +10,16 @@
 
 use crate::clock::Clock;
 use crate::hub::Hub;
-use crate::store::{Append, Appended, Days, Opening, Refused, Store, StoreError};
+use crate::room::{Room, Taken};
+use crate::store::{Append, Appended, Days, Opening, Quotas, Refused, Store, StoreError};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use twiza_protocol::{FrameSize, Limits, MailboxAddress};
+use twiza_protocol::MailboxAddress;
 
 /// How much may wait, and how much shares a commit.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub struct WriterSettings {
     /// Days that a written mailbox is kept.
     pub retention_days: u32,
     /// Quotas.
-    pub limits: Limits,
+    pub quotas: Quotas,
 }
 
 /// Why a write did not happen.
@@ -62,14 +63,14 @@ type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
 enum Job {
     Open { address: MailboxAddress, reply: Reply<Opening> },
-    Append { append: Append, reply: Reply<Appended>, _room: OwnedSemaphorePermit },
+    Append { append: Append, reply: Reply<Appended>, _room: Taken },
 }
 
 /// The way to the one thread that writes.
 #[derive(Debug)]
 pub struct Writer {
     queue: mpsc::Sender<Job>,
-    room: Arc<Semaphore>,
+    room: Room,
     counters: Arc<Counters>,
 }
 
@@ -93,7 +94,7 @@ impl Writer {
         stop: CancellationToken,
     ) -> std::io::Result<(Self, oneshot::Receiver<Infallible>)> {
         let (queue, waiting) = mpsc::channel(settings.queue_length_max);
-        let room = Arc::new(Semaphore::new(permits(settings.queue_bytes_max as usize) as usize));
+        let room = Room::of_bytes(u64::from(settings.queue_bytes_max));
         let counters = Arc::new(Counters::default());
         let task = Task { store, hub, clock, settings, counters: counters.clone() };
         let (ended, end) = oneshot::channel();
@@ -121,8 +122,7 @@ impl Writer {
     /// [`WriteError`].
     pub async fn append(&self, append: Append) -> Result<Appended, WriteError> {
         let (reply, answer) = oneshot::channel();
-        let octets = permits(append.octets.len());
-        let room = self.room.clone().try_acquire_many_owned(octets).map_err(|_| WriteError::Busy)?;
+        let room = self.room.take(append.octets.len() as u64).ok_or(WriteError::Busy)?;
         self.queue.try_send(Job::Append { append, reply, _room: room }).map_err(|_| WriteError::Busy)?;
         answer.await.unwrap_or(Err(WriteError::Busy))
     }
@@ -133,11 +133,6 @@ impl Writer {
         let Counters { batches, appends } = &*self.counters;
         WriterStatistics { batches: batches.load(Ordering::Relaxed), appends: appends.load(Ordering::Relaxed) }
     }
-}
-
-/// Room is counted in units of the smallest frame.
-fn permits(octets: usize) -> u32 {
-    u32::try_from(octets.div_ceil(FrameSize::Kib1.bytes())).unwrap_or(u32::MAX)
 }
 
 struct Task {
@@ -198,20 +193,17 @@ impl Task {
     }
 
     async fn open(&self, addresses: &[MailboxAddress], replies: Vec<Reply<Opening>>, days: Days) {
-        match self.store.open_batch(addresses, days).await {
-            Ok(openings) => replies.into_iter().zip(openings).for_each(|(reply, opening)| answer(reply, Ok(opening))),
+        match self.store.open_batch(addresses, days, &self.settings.quotas).await {
+            Ok(results) => {
+                let answers = replies.into_iter().zip(results);
+                answers.for_each(|(reply, result)| answer(reply, result.map_err(WriteError::Refused)));
+            }
             Err(error) => fail(replies, &error),
         }
     }
 
-    async fn append(
-        &self,
-        appends: &[Append],
-        replies: Vec<Reply<Appended>>,
-        rooms: Vec<OwnedSemaphorePermit>,
-        days: Days,
-    ) {
-        let results = self.store.append_batch(appends, days, &self.settings.limits).await;
+    async fn append(&self, appends: &[Append], replies: Vec<Reply<Appended>>, rooms: Vec<Taken>, days: Days) {
+        let results = self.store.append_batch(appends, days, &self.settings.quotas).await;
         // Whoever has an answer finds room for the next request.
         drop(rooms);
         let results = match results {

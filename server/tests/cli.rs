@@ -82,6 +82,37 @@ fn it_serves_at_a_free_port_and_stops_when_asked() {
     assert!(!data.join("relay.sqlite3-wal").exists());
 }
 
+/// The log of a relay that starts and stops in a process with these limits.
+fn log_under_limits(data: &Path, limits: &str) -> String {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        &format!("{limits} && exec \"$0\" \"$@\""),
+        env!("CARGO_BIN_EXE_twiza-relay"),
+        "serve",
+        "--data",
+    ]);
+    let mut child = command.arg(data).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    log
+}
+
+#[test]
+fn the_relay_takes_the_descriptors_it_may_have_and_tells_where_they_are_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("relay");
+    assert!(output(&["init", "--listen", "127.0.0.1:0"], Some(&data)).status.success());
+    let raised = log_under_limits(&data, "ulimit -Sn 1024 && ulimit -Hn 8192");
+    assert!(raised.contains("raised the limit of file descriptors") && raised.contains("8192"), "{raised}");
+    assert!(!raised.contains("fewer connections"), "{raised}");
+    let few = log_under_limits(&data, "ulimit -Sn 1024 && ulimit -Hn 1024");
+    assert!(few.contains("fewer connections than asked for") && few.contains("possible=960"), "{few}");
+}
+
 #[test]
 fn mistakes_are_told_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use std::collections::HashMap;
 use std::sync::Mutex;
-use twiza_protocol::{ExpiryDay, Limits, MailboxAddress, Sequence};
-use twiza_relay::store::{Append, Appended, Days, Head, Opening, Page, Refused, Store, StoreResult, Totals};
+use twiza_protocol::{ExpiryDay, MailboxAddress, Sequence};
+use twiza_relay::store::{Append, Appended, Days, Head, Opening, Page, Quotas, Refused, Store, StoreResult, Totals};
 
 #[derive(Default)]
 pub(crate) struct NoStore(Mutex<HashMap<MailboxAddress, Head>>);
@@ -26,11 +26,12 @@ impl Store for NoStore {
         &'a self,
         addresses: &'a [MailboxAddress],
         days: Days,
-    ) -> BoxFuture<'a, StoreResult<Vec<Opening>>> {
+        _quotas: &'a Quotas,
+    ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>> {
         let open = |address: &MailboxAddress| {
             let head = Head::start(address);
             self.0.lock().unwrap().insert(*address, head);
-            Opening { is_new: true, head, expires: days.expires }
+            Ok(Opening { is_new: true, head, expires: days.expires })
         };
         ready(Ok(addresses.iter().map(open).collect())).boxed()
     }
@@ -39,7 +40,7 @@ impl Store for NoStore {
         &'a self,
         appends: &'a [Append],
         _days: Days,
-        _limits: &'a Limits,
+        _quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Appended, Refused>>>> {
         ready(Ok(appends.iter().map(|append| self.append(append)).collect())).boxed()
     }

@@ -2,6 +2,7 @@
 
 use super::{Data, print};
 use crate::clock::SystemClock;
+use crate::descriptors;
 use crate::folder::Folder;
 use crate::log;
 use crate::run;
@@ -84,6 +85,7 @@ pub(super) fn settings(data: &Data, overrides: Overrides) -> anyhow::Result<Sett
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = settings(&arguments.data, arguments.overrides)?;
     log::start(settings.log_format, settings.log_level);
+    descriptors::raise();
     // A second call, by a program that did it already, changes nothing.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;

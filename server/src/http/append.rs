@@ -1,17 +1,21 @@
 //! `POST /v1/mailboxes/{address}/frames`: append a frame.
 
-use super::body::{Mailbox, OCTETS_MEDIA_TYPE, Octets, Parameters, expect_media_type};
+use super::body::{self, Mailbox, OCTETS_MEDIA_TYPE, Parameters, expect_media_type};
 use super::problem::ApiResult;
 use super::proof;
 use crate::relay::Relay;
 use axum::Json;
-use axum::extract::{FromRequest, Request, State};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use std::sync::Arc;
 use tracing::instrument;
-use twiza_protocol::{FrameDigest, Receipt, Verb};
+use twiza_protocol::{FrameDigest, FrameSize, Receipt, Verb};
 use utoipa::IntoParams;
+
+/// One octet more than a frame: what is larger is not read, and what is not padded is told so.
+const BODY_BYTES_MAX: u64 = FrameSize::MAX.bytes() as u64 + 1;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -45,12 +49,13 @@ pub(super) async fn append(
     State(relay): State<Arc<Relay>>,
     Mailbox(address): Mailbox,
     Parameters(AppendParameters { closing }): Parameters<AppendParameters>,
-    request: Request,
+    headers: HeaderMap,
+    body: Body,
 ) -> ApiResult<(StatusCode, Json<Receipt>)> {
-    expect_media_type(request.headers(), OCTETS_MEDIA_TYPE)?;
+    expect_media_type(&headers, OCTETS_MEDIA_TYPE)?;
     // Without a proof, the body is not even read.
-    let proof = proof::header(request.headers())?;
-    let Octets(body) = Octets::from_request(request, &()).await?;
+    let proof = proof::header(&headers)?;
+    let body = body::octets(&relay, body, BODY_BYTES_MAX).await?;
     let digest = FrameDigest::of(&body);
     proof::verify(&relay, &proof, &address, Verb::Append { closing }, digest)?;
     let (is_new, receipt) = relay.append(address, body, digest, closing).await?;

@@ -1,20 +1,19 @@
 //! Bodies, paths and queries, with our own errors in place of the framework's.
 
 use super::problem::{ApiError, ApiResult};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use crate::bodies::BodyError;
+use crate::relay::Relay;
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
 use twiza_protocol::{MailboxAddress, ProblemCode};
 
 pub(super) const OCTETS_MEDIA_TYPE: &str = "application/octet-stream";
 pub(super) const JSON_MEDIA_TYPE: &str = "application/json";
-
-/// A body that takes longer is given up: enough for a megabyte at 4 KiB a second.
-const BODY_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// The mailbox in the path.
 pub(super) struct Mailbox(pub(super) MailboxAddress);
@@ -40,21 +39,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// The octets of a body, within the route's limit.
-pub(super) struct Octets(pub(super) Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Octets {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
-        match tokio::time::timeout(BODY_TIME_MAX, Bytes::from_request(request, state)).await {
-            Ok(Ok(octets)) => Ok(Self(octets)),
-            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(ApiError::Code(ProblemCode::BodyTooLarge))
-            }
-            Ok(Err(_)) | Err(_) => Err(MALFORMED),
-        }
-    }
+/// Reads a body of at most this many octets, as far as the relay has room for it.
+pub(super) async fn octets(relay: &Relay, body: Body, bytes_max: u64) -> ApiResult<Bytes> {
+    let announced = body.size_hint().exact();
+    let received = relay.bodies.receive(body.into_data_stream(), announced, bytes_max).await;
+    received.map_err(|error| match error {
+        BodyError::TooLarge => ApiError::Code(ProblemCode::BodyTooLarge),
+        BodyError::NoRoom | BodyError::TooSlow => ApiError::Code(ProblemCode::RelayBusy),
+        BodyError::Broken => MALFORMED,
+    })
 }
 
 /// A request that is not of the protocol's form.

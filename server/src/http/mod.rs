@@ -13,7 +13,6 @@ mod watch;
 
 use crate::relay::Relay;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::middleware::map_response;
@@ -22,23 +21,19 @@ use axum::routing::{get, post, put};
 use problem::ApiError;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
-use twiza_protocol::{FrameSize, ProblemCode};
+use twiza_protocol::ProblemCode;
 
 /// All routes of a relay.
 pub fn router(relay: Arc<Relay>) -> Router {
-    let json_bytes_max = usize::try_from(relay.limits().json_bytes_max).unwrap_or(usize::MAX);
-    // One octet more than a frame: what is larger is cut off, and what is not padded is told so.
-    let frames = post(append::append).layer(DefaultBodyLimit::max(FrameSize::MAX.bytes() + 1));
     Router::new()
         .route("/v1/mailboxes/{address}", put(open::open))
-        .route("/v1/mailboxes/{address}/frames", frames.get(read::read))
+        .route("/v1/mailboxes/{address}/frames", post(append::append).get(read::read))
         .route("/v1/watch", post(watch::watch))
         .route("/v1/relay", get(describe::describe))
         .route("/v1/openapi.json", get(openapi::serve))
         .route("/healthz", get(health::health))
         .fallback(async || ApiError::Code(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || ApiError::Code(ProblemCode::MethodNotAllowed))
-        .layer(DefaultBodyLimit::max(json_bytes_max))
         .layer(CatchPanicLayer::custom(|_| ApiError::Code(ProblemCode::Internal).into_response()))
         .layer(map_response(forbid_caching))
         .with_state(relay)

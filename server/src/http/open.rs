@@ -1,10 +1,11 @@
 //! `PUT /v1/mailboxes/{address}`: open a mailbox, or move its expiry forward.
 
-use super::body::{JSON_MEDIA_TYPE, Mailbox, Octets, expect_media_type, json};
+use super::body::{self, JSON_MEDIA_TYPE, Mailbox, expect_media_type, json};
 use super::problem::ApiResult;
 use super::proof;
 use crate::relay::Relay;
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -29,12 +30,14 @@ pub(super) async fn open(
     State(relay): State<Arc<Relay>>,
     Mailbox(address): Mailbox,
     headers: HeaderMap,
-    Octets(body): Octets,
+    body: Body,
 ) -> ApiResult<(StatusCode, Json<Opened>)> {
+    let proof = proof::header(&headers)?;
+    let body = body::octets(&relay, body, relay.limits().json_bytes_max).await?;
     if !body.is_empty() {
         expect_media_type(&headers, JSON_MEDIA_TYPE)?;
     }
-    proof::check(&relay, &headers, &address, Verb::Open, FrameDigest::of(&body))?;
+    proof::verify(&relay, &proof, &address, Verb::Open, FrameDigest::of(&body))?;
     let request: OpenRequest = if body.is_empty() { OpenRequest::default() } else { json(&body)? };
     let (is_new, opened) = relay.open(address, request.grant.as_deref()).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

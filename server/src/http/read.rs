@@ -3,8 +3,8 @@
 use super::body::{Mailbox, Parameters};
 use super::problem::ApiResult;
 use super::proof;
+use crate::encoded::Encoded;
 use crate::relay::Relay;
-use crate::watch::push_frame;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -12,7 +12,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tracing::instrument;
@@ -49,15 +48,12 @@ pub(super) async fn read(
 ) -> ApiResult<Response> {
     proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
     let page = relay.page(address, after, relay.limits().page_bytes_max).await?;
-    let mut records = VecDeque::with_capacity(page.frames.len() + 1);
-    for frame in &page.frames {
-        push_frame(&mut records, 0, frame);
-    }
+    let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(0, frame)).collect();
     let last = match page.head {
         Some(head) => Record::Head { slot: 0, receipt: relay.receipt(&address, head) },
         None => Record::More { slot: 0 },
     };
-    records.push_back(last.encode().into());
-    let body = Body::from_stream(stream::iter(records.into_iter().map(Ok::<_, Infallible>)));
+    records.push(Encoded::of(&last));
+    let body = Body::from_stream(stream::iter(records.into_iter().flat_map(Encoded::octets).map(Ok::<_, Infallible>)));
     Ok(([(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/watch`: a stream of records over any number of mailboxes.
 
-use super::body::{JSON_MEDIA_TYPE, Octets, expect_media_type, json};
+use super::body::{self, JSON_MEDIA_TYPE, expect_media_type, json};
 use super::problem::ApiResult;
 use crate::relay::Relay;
 use crate::watch;
@@ -16,8 +16,8 @@ use tracing::instrument;
 use twiza_protocol::WatchRequest;
 use twiza_protocol::stream::RECORDS_MEDIA_TYPE;
 
-/// Watch mailboxes: first the backlog and a `head` of each, then frames as they come, heartbeats between. Each
-/// mailbox has its own proof; one that fails gets a `refused` record, the others go on.
+/// Watch mailboxes, each named once: first the backlog and a `head` of each, then frames as they come, heartbeats
+/// between. Each mailbox has its own proof; one that fails gets a `refused` record, the others go on.
 #[utoipa::path(
     post,
     path = "/v1/watch",
@@ -34,12 +34,9 @@ use twiza_protocol::stream::RECORDS_MEDIA_TYPE;
     )
 )]
 #[instrument(level = "debug", skip_all)]
-pub(super) async fn watch(
-    State(relay): State<Arc<Relay>>,
-    headers: HeaderMap,
-    Octets(body): Octets,
-) -> ApiResult<Response> {
+pub(super) async fn watch(State(relay): State<Arc<Relay>>, headers: HeaderMap, body: Body) -> ApiResult<Response> {
     expect_media_type(&headers, JSON_MEDIA_TYPE)?;
+    let body = body::octets(&relay, body, relay.limits().json_bytes_max).await?;
     let request: WatchRequest = json(&body)?;
     let records = watch::watch(&relay, request)?;
     let body = Body::from_stream(records.map(Ok::<_, Infallible>));

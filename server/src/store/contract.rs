@@ -1,9 +1,9 @@
 //! What every store must do, as tests over any [`Store`].
 
-use super::{Append, Appended, Days, Head, Refused, Store};
+use super::{Append, Appended, Days, Head, Quotas, Refused, Store};
 use bytes::Bytes;
 use std::sync::Arc;
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, Limits, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
 
 pub(crate) const DAYS: Days = Days { today: ExpiryDay(100), expires: ExpiryDay(130) };
 const LATER: Days = Days { today: ExpiryDay(131), expires: ExpiryDay(161) };
@@ -18,11 +18,11 @@ pub(crate) fn append(name: u8, octet: u8, length: usize, closing: bool) -> Appen
 }
 
 async fn open(store: &dyn Store, name: u8, days: Days) -> super::Opening {
-    store.open_batch(&[address(name)], days).await.unwrap()[0]
+    store.open_batch(&[address(name)], days, &Quotas::default()).await.unwrap()[0].unwrap()
 }
 
-async fn one(store: &dyn Store, append: Append, days: Days, limits: &Limits) -> Result<Appended, Refused> {
-    store.append_batch(&[append], days, limits).await.unwrap()[0]
+async fn one(store: &dyn Store, append: Append, days: Days, quotas: &Quotas) -> Result<Appended, Refused> {
+    store.append_batch(&[append], days, quotas).await.unwrap()[0]
 }
 
 /// Runs every part of the contract, each on a store of its own.
@@ -34,6 +34,8 @@ pub(crate) async fn check<F: AsyncFn() -> Arc<dyn Store>>(empty: F) {
     one_closing_frame_wins(&*empty().await).await;
     mailbox_quotas_keep_a_reserve_for_closing(&*empty().await).await;
     the_relay_quota_holds_across_mailboxes(&*empty().await).await;
+    a_full_relay_still_takes_closing_frames(&*empty().await).await;
+    mailboxes_are_bounded_and_known_ones_open_all_the_same(&*empty().await).await;
     pages_are_bounded_and_complete(&*empty().await).await;
     expiry_moves_forward_only(&*empty().await).await;
     what_expired_is_unknown_and_starts_anew(&*empty().await).await;
@@ -42,17 +44,18 @@ pub(crate) async fn check<F: AsyncFn() -> Arc<dyn Store>>(empty: F) {
 }
 
 async fn opening_is_idempotent(store: &dyn Store) {
-    let opened = store.open_batch(&[address(1), address(2), address(1)], DAYS).await.unwrap();
+    let opened = store.open_batch(&[address(1), address(2), address(1)], DAYS, &Quotas::default()).await.unwrap();
+    let opened: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
     assert_eq!(opened.iter().map(|opening| opening.is_new).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(opened[0].head, Head::start(&address(1)));
-    one(store, append(1, 7, 1024, false), DAYS, &Limits::default()).await.unwrap();
+    one(store, append(1, 7, 1024, false), DAYS, &Quotas::default()).await.unwrap();
     let again = open(store, 1, DAYS).await;
     assert!(!again.is_new);
     assert_eq!((again.head.sequence, again.expires), (Sequence(1), DAYS.expires));
 }
 
 async fn unknown_mailboxes_are_refused(store: &dyn Store) {
-    let refused = one(store, append(1, 7, 1024, false), DAYS, &Limits::default()).await;
+    let refused = one(store, append(1, 7, 1024, false), DAYS, &Quotas::default()).await;
     assert_eq!(refused, Err(Refused::MailboxUnknown));
     assert_eq!(store.head(address(1), DAYS.today).await.unwrap(), None);
     assert!(store.page(address(1), Sequence::START, 1 << 20, DAYS.today).await.unwrap().is_none());
@@ -62,7 +65,7 @@ async fn unknown_mailboxes_are_refused(store: &dyn Store) {
 async fn frames_are_chained_in_order(store: &dyn Store) {
     open(store, 1, DAYS).await;
     let (first, last) = (append(1, 1, 1024, false), append(1, 2, 4096, true));
-    let results = store.append_batch(&[first.clone(), last.clone()], DAYS, &Limits::default()).await.unwrap();
+    let results = store.append_batch(&[first.clone(), last.clone()], DAYS, &Quotas::default()).await.unwrap();
     let one = Chain::start(&address(1)).append(Sequence(1), false, &first.digest);
     let two = one.append(Sequence(2), true, &last.digest);
     let heads: Vec<_> = results.into_iter().map(|result| result.unwrap().head).collect();
@@ -76,63 +79,91 @@ async fn frames_are_chained_in_order(store: &dyn Store) {
 }
 
 async fn a_repeat_is_answered_with_its_first_place(store: &dyn Store) {
-    let limits = Limits::default();
+    let quotas = Quotas::default();
     open(store, 1, DAYS).await;
     open(store, 2, DAYS).await;
-    let first = one(store, append(1, 1, 1024, false), DAYS, &limits).await.unwrap();
+    let first = one(store, append(1, 1, 1024, false), DAYS, &quotas).await.unwrap();
     let twice = [append(1, 2, 1024, true), append(1, 2, 1024, true), append(2, 1, 1024, false)];
-    let results = store.append_batch(&twice, DAYS, &limits).await.unwrap();
+    let results = store.append_batch(&twice, DAYS, &quotas).await.unwrap();
     assert!(results[0].unwrap().is_new && !results[1].unwrap().is_new);
     assert_eq!(results[0].unwrap().head, results[1].unwrap().head);
     assert!(results[2].unwrap().is_new, "digests are per mailbox");
     // The mailbox is closed by now.
-    let repeat = one(store, append(1, 1, 1024, false), DAYS, &limits).await.unwrap();
+    let repeat = one(store, append(1, 1, 1024, false), DAYS, &quotas).await.unwrap();
     assert_eq!(repeat, Appended { is_new: false, head: first.head });
-    assert_eq!(one(store, append(1, 1, 1024, true), DAYS, &limits).await, Err(Refused::FrameConflict));
-    assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &limits).await, Err(Refused::FrameConflict));
+    assert_eq!(one(store, append(1, 1, 1024, true), DAYS, &quotas).await, Err(Refused::FrameConflict));
+    assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &quotas).await, Err(Refused::FrameConflict));
 }
 
 async fn one_closing_frame_wins(store: &dyn Store) {
     open(store, 1, DAYS).await;
     let closers: Vec<_> = (0..10).map(|octet| append(1, octet, 1024, true)).collect();
-    let results = store.append_batch(&closers, DAYS, &Limits::default()).await.unwrap();
+    let results = store.append_batch(&closers, DAYS, &Quotas::default()).await.unwrap();
     assert!(results[0].is_ok());
     assert!(results[1..].iter().all(|result| *result == Err(Refused::MailboxClosed)));
-    let late = one(store, append(1, 77, 1024, false), DAYS, &Limits::default()).await;
+    let late = one(store, append(1, 77, 1024, false), DAYS, &Quotas::default()).await;
     assert_eq!(late, Err(Refused::MailboxClosed));
 }
 
 async fn mailbox_quotas_keep_a_reserve_for_closing(store: &dyn Store) {
-    let limits = Limits { mailbox_bytes_max: 8192, closing_reserve_bytes: 4096, ..Limits::default() };
+    let quotas = Quotas { mailbox_bytes_max: 8192, closing_reserve_bytes: 4096, ..Quotas::default() };
     open(store, 1, DAYS).await;
-    one(store, append(1, 1, 4096, false), DAYS, &limits).await.unwrap();
-    assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &limits).await, Err(Refused::MailboxFull));
-    assert_eq!(one(store, append(1, 2, 16384, true), DAYS, &limits).await, Err(Refused::MailboxFull));
-    one(store, append(1, 3, 4096, true), DAYS, &limits).await.unwrap();
+    one(store, append(1, 1, 4096, false), DAYS, &quotas).await.unwrap();
+    assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &quotas).await, Err(Refused::MailboxFull));
+    assert_eq!(one(store, append(1, 2, 16384, true), DAYS, &quotas).await, Err(Refused::MailboxFull));
+    one(store, append(1, 3, 4096, true), DAYS, &quotas).await.unwrap();
 
-    let limits = Limits { frames_per_mailbox_max: 2, ..Limits::default() };
+    let quotas = Quotas { frames_per_mailbox_max: 2, ..Quotas::default() };
     open(store, 2, DAYS).await;
-    one(store, append(2, 1, 1024, false), DAYS, &limits).await.unwrap();
-    assert_eq!(one(store, append(2, 2, 1024, false), DAYS, &limits).await, Err(Refused::MailboxFull));
-    one(store, append(2, 2, 1024, true), DAYS, &limits).await.unwrap();
+    one(store, append(2, 1, 1024, false), DAYS, &quotas).await.unwrap();
+    assert_eq!(one(store, append(2, 2, 1024, false), DAYS, &quotas).await, Err(Refused::MailboxFull));
+    one(store, append(2, 2, 1024, true), DAYS, &quotas).await.unwrap();
 }
 
 async fn the_relay_quota_holds_across_mailboxes(store: &dyn Store) {
-    let limits = Limits { relay_bytes_max: 2048, ..Limits::default() };
-    store.open_batch(&[address(1), address(2)], DAYS).await.unwrap();
+    let quotas = Quotas { relay_bytes_max: 2048, relay_closing_reserve_bytes: 0, ..Quotas::default() };
+    store.open_batch(&[address(1), address(2)], DAYS, &Quotas::default()).await.unwrap();
     let batch = [append(1, 1, 1024, false), append(2, 1, 1024, false), append(2, 2, 1024, false)];
-    let results = store.append_batch(&batch, DAYS, &limits).await.unwrap();
+    let results = store.append_batch(&batch, DAYS, &quotas).await.unwrap();
     assert_eq!(results[2], Err(Refused::RelayFull));
     assert!(results[..2].iter().all(Result::is_ok));
-    assert!(!one(store, append(1, 1, 1024, false), DAYS, &limits).await.unwrap().is_new);
-    let more = Limits { relay_bytes_max: 3072, ..limits };
+    assert!(!one(store, append(1, 1, 1024, false), DAYS, &quotas).await.unwrap().is_new);
+    let more = Quotas { relay_bytes_max: 3072, ..quotas };
     one(store, append(2, 2, 1024, false), DAYS, &more).await.unwrap();
+}
+
+async fn a_full_relay_still_takes_closing_frames(store: &dyn Store) {
+    let quotas = Quotas { relay_bytes_max: 8192, relay_closing_reserve_bytes: 4096, ..Quotas::default() };
+    store.open_batch(&[address(1), address(2)], DAYS, &quotas).await.unwrap();
+    one(store, append(1, 1, 4096, false), DAYS, &quotas).await.unwrap();
+    assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &quotas).await, Err(Refused::RelayFull));
+    one(store, append(1, 2, 1024, true), DAYS, &quotas).await.unwrap();
+    assert_eq!(one(store, append(2, 1, 4096, true), DAYS, &quotas).await, Err(Refused::RelayFull));
+    one(store, append(2, 1, 1024, true), DAYS, &quotas).await.unwrap();
+}
+
+async fn mailboxes_are_bounded_and_known_ones_open_all_the_same(store: &dyn Store) {
+    let quotas = Quotas { mailboxes_max: 2, ..Quotas::default() };
+    let is_new = async |names: &[u8], days| {
+        let addresses: Vec<_> = names.iter().copied().map(address).collect();
+        let opened = store.open_batch(&addresses, days, &quotas).await.unwrap();
+        opened.into_iter().map(|result| result.map(|opening| opening.is_new)).collect::<Vec<_>>()
+    };
+    let full = Err(Refused::RelayFull);
+    assert_eq!(is_new(&[1, 2, 3, 1], DAYS).await, [Ok(true), Ok(true), full, Ok(false)]);
+    assert_eq!(is_new(&[3, 2], DAYS).await, [full, Ok(false)]);
+    assert_eq!(one(store, append(3, 1, 1024, false), DAYS, &quotas).await, Err(Refused::MailboxUnknown));
+    assert_eq!(store.totals().await.unwrap().mailboxes, 2);
+    // Both have expired: one is opened anew in its own place, the other makes room when it is swept.
+    assert_eq!(is_new(&[1, 3], LATER).await, [Ok(true), full]);
+    assert_eq!(store.sweep(LATER.today).await.unwrap(), 1);
+    assert_eq!(is_new(&[3, 2], LATER).await, [Ok(true), full]);
 }
 
 async fn pages_are_bounded_and_complete(store: &dyn Store) {
     open(store, 1, DAYS).await;
     let frames: Vec<_> = (1..=5).map(|octet| append(1, octet, 4096, octet == 5)).collect();
-    store.append_batch(&frames, DAYS, &Limits::default()).await.unwrap();
+    store.append_batch(&frames, DAYS, &Quotas::default()).await.unwrap();
     let page = store.page(address(1), Sequence::START, 8192, DAYS.today).await.unwrap().unwrap();
     assert_eq!(page.frames.iter().map(|frame| frame.sequence.0).collect::<Vec<_>>(), [1, 2]);
     assert!(page.head.is_none());
@@ -150,13 +181,13 @@ async fn pages_are_bounded_and_complete(store: &dyn Store) {
 
 async fn expiry_moves_forward_only(store: &dyn Store) {
     let next = Days { today: ExpiryDay(120), expires: ExpiryDay(150) };
-    let limits = Limits::default();
+    let quotas = Quotas::default();
     open(store, 1, DAYS).await;
     open(store, 2, DAYS).await;
     open(store, 3, DAYS).await;
     assert_eq!(open(store, 1, next).await.expires, next.expires);
     assert_eq!(open(store, 1, DAYS).await.expires, next.expires, "a clock that went back shortens nothing");
-    one(store, append(2, 1, 1024, false), next, &limits).await.unwrap();
+    one(store, append(2, 1, 1024, false), next, &quotas).await.unwrap();
     for (name, lives) in [(1, true), (2, true), (3, false)] {
         assert_eq!(store.head(address(name), ExpiryDay(140)).await.unwrap().is_some(), lives);
     }
@@ -164,41 +195,41 @@ async fn expiry_moves_forward_only(store: &dyn Store) {
 }
 
 async fn what_expired_is_unknown_and_starts_anew(store: &dyn Store) {
-    let limits = Limits::default();
+    let quotas = Quotas::default();
     open(store, 1, DAYS).await;
-    one(store, append(1, 1, 1024, true), DAYS, &limits).await.unwrap();
+    one(store, append(1, 1, 1024, true), DAYS, &quotas).await.unwrap();
     assert_eq!(store.head(address(1), LATER.today).await.unwrap(), None);
     assert!(store.page(address(1), Sequence::START, 1024, LATER.today).await.unwrap().is_none());
-    assert_eq!(one(store, append(1, 1, 1024, true), LATER, &limits).await, Err(Refused::MailboxUnknown));
+    assert_eq!(one(store, append(1, 1, 1024, true), LATER, &quotas).await, Err(Refused::MailboxUnknown));
     let opened = open(store, 1, LATER).await;
     assert!(opened.is_new);
     assert_eq!(opened.head, Head::start(&address(1)));
     assert_eq!(store.totals().await.unwrap().frame_bytes, 0);
-    assert!(one(store, append(1, 1, 1024, false), LATER, &limits).await.unwrap().is_new);
+    assert!(one(store, append(1, 1, 1024, false), LATER, &quotas).await.unwrap().is_new);
 }
 
 async fn a_sweep_deletes_what_expired_only(store: &dyn Store) {
-    let limits = Limits { relay_bytes_max: 200 << 10, ..Limits::default() };
+    let quotas = Quotas { relay_bytes_max: 200 << 10, relay_closing_reserve_bytes: 0, ..Quotas::default() };
     open(store, 1, DAYS).await;
     let frames: Vec<_> = (0..150).map(|octet| append(1, octet, 1024, false)).collect();
-    assert!(store.append_batch(&frames, DAYS, &limits).await.unwrap().iter().all(Result::is_ok));
+    assert!(store.append_batch(&frames, DAYS, &quotas).await.unwrap().iter().all(Result::is_ok));
     open(store, 2, LATER).await;
-    one(store, append(2, 1, 1024, false), LATER, &limits).await.unwrap();
+    one(store, append(2, 1, 1024, false), LATER, &quotas).await.unwrap();
     assert_eq!(store.sweep(LATER.today).await.unwrap(), 1);
     assert_eq!(store.sweep(LATER.today).await.unwrap(), 0);
     let totals = store.totals().await.unwrap();
     assert_eq!((totals.mailboxes, totals.frame_bytes), (1, 1024));
     // The room is free again.
     let frames: Vec<_> = (2..152).map(|octet| append(2, octet, 1024, false)).collect();
-    assert!(store.append_batch(&frames, LATER, &limits).await.unwrap().iter().all(Result::is_ok));
+    assert!(store.append_batch(&frames, LATER, &quotas).await.unwrap().iter().all(Result::is_ok));
 }
 
 async fn a_large_batch_is_one_order(store: &dyn Store) {
     let names: Vec<_> = (1..=100).map(address).collect();
-    store.open_batch(&names, DAYS).await.unwrap();
+    store.open_batch(&names, DAYS, &Quotas::default()).await.unwrap();
     let batch: Vec<_> =
         (0..3_u8).flat_map(|octet| (1..=100).map(move |name| append(name, octet, 1024, false))).collect();
-    let results = store.append_batch(&batch, DAYS, &Limits::default()).await.unwrap();
+    let results = store.append_batch(&batch, DAYS, &Quotas::default()).await.unwrap();
     let places: Vec<_> = results.iter().map(|result| result.unwrap().head.sequence.0).collect();
     assert!(places.chunks(100).zip(1..).all(|(chunk, place)| chunk.iter().all(|found| *found == place)));
     let page = store.page(address(57), Sequence::START, 1 << 20, DAYS.today).await.unwrap().unwrap();

@@ -11,13 +11,15 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, Limits, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
 
 #[cfg(test)]
 pub(crate) mod contract;
 mod placement;
+mod quotas;
 pub mod sqlite;
 
+pub use quotas::Quotas;
 pub use sqlite::SqliteStore;
 
 /// The days that matter to one operation.
@@ -81,7 +83,7 @@ pub struct Appended {
     pub head: Head,
 }
 
-/// Why one append of a batch was refused. The requester's fault, but for `RelayFull`.
+/// Why one append or one opening of a batch was refused. The requester's fault, but for `RelayFull`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refused {
     /// Never opened, or expired.
@@ -163,22 +165,23 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// anywhere, and never wait for a write.
 pub trait Store: Send + Sync + 'static {
     /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per address, in order.
-    /// An expired mailbox that is opened again is empty.
+    /// An expired mailbox that is opened again is empty. A new one beyond `mailboxes_max` is refused.
     fn open_batch<'a>(
         &'a self,
         addresses: &'a [MailboxAddress],
         days: Days,
-    ) -> BoxFuture<'a, StoreResult<Vec<Opening>>>;
+        quotas: &'a Quotas,
+    ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>>;
 
     /// Appends frames in one durable transaction. One result per append, in order.
     ///
     /// A frame that is there already is answered with its first place, whatever happened since; one that closes a
-    /// mailbox leaves it to no other; the quotas of `limits` hold, with the reserve for a closing frame.
+    /// mailbox leaves it to no other; the quotas hold, with the reserves for closing frames.
     fn append_batch<'a>(
         &'a self,
         appends: &'a [Append],
         days: Days,
-        limits: &'a Limits,
+        quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Appended, Refused>>>>;
 
     /// Where a mailbox stands; `None` where there is none.

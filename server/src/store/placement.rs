@@ -3,7 +3,7 @@
 //! A backend loads the mailboxes and the known digests of a batch, asks [`Placement`] append by append, and writes
 //! what it decided, all in one transaction. So every database has the same rules.
 
-use super::{Append, Appended, Head, Refused};
+use super::{Append, Appended, Head, Quotas, Refused};
 use std::collections::HashMap;
 use twiza_protocol::{FrameDigest, Limits, MailboxAddress};
 
@@ -17,7 +17,7 @@ pub(super) struct Mailbox {
 
 /// The state of a batch while it is decided.
 pub(super) struct Placement<'a> {
-    limits: &'a Limits,
+    quotas: &'a Quotas,
     relay_bytes: u64,
     mailboxes: HashMap<MailboxAddress, Mailbox>,
     known: HashMap<(i64, FrameDigest), Head>,
@@ -31,8 +31,8 @@ pub(super) struct Placed {
 }
 
 impl<'a> Placement<'a> {
-    pub(super) fn new(limits: &'a Limits, relay_bytes: u64) -> Self {
-        Self { limits, relay_bytes, mailboxes: HashMap::new(), known: HashMap::new() }
+    pub(super) fn new(quotas: &'a Quotas, relay_bytes: u64) -> Self {
+        Self { quotas, relay_bytes, mailboxes: HashMap::new(), known: HashMap::new() }
     }
 
     /// Tells of a mailbox that exists and has not expired.
@@ -73,10 +73,8 @@ impl<'a> Placement<'a> {
             return Err(Refused::MailboxClosed);
         }
         let length = append.octets.len() as u64;
-        check_quota(mailbox, self.limits, length, append.closing)?;
-        if self.relay_bytes.saturating_add(length) > self.limits.relay_bytes_max {
-            return Err(Refused::RelayFull);
-        }
+        check_quota(mailbox, self.quotas, length, append.closing)?;
+        check_relay_quota(self.relay_bytes, self.quotas, length, append.closing)?;
         let sequence = mailbox.head.sequence.next();
         let chain = mailbox.head.chain.append(sequence, append.closing, &append.digest);
         mailbox.head = Head { sequence, chain, closed: append.closing };
@@ -87,13 +85,21 @@ impl<'a> Placement<'a> {
     }
 }
 
+/// The last octets are kept for closing frames: whoever fills a relay does not keep others from closing a mailbox,
+/// and so from removing a member.
+const fn check_relay_quota(relay_bytes: u64, quotas: &Quotas, length: u64, closing: bool) -> Result<(), Refused> {
+    let reserve = if closing { 0 } else { quotas.relay_closing_reserve_bytes };
+    let bytes_max = quotas.relay_bytes_max.saturating_sub(reserve);
+    if relay_bytes.saturating_add(length) <= bytes_max { Ok(()) } else { Err(Refused::RelayFull) }
+}
+
 /// The last place and the last octets are kept for a closing frame, so that a full mailbox can still be closed.
-fn check_quota(mailbox: &Mailbox, limits: &Limits, length: u64, closing: bool) -> Result<(), Refused> {
-    let frames_ceiling = limits.frames_per_mailbox_max.min(Limits::FRAMES_PER_MAILBOX_CEILING);
+fn check_quota(mailbox: &Mailbox, quotas: &Quotas, length: u64, closing: bool) -> Result<(), Refused> {
+    let frames_ceiling = quotas.frames_per_mailbox_max.min(Limits::FRAMES_PER_MAILBOX_CEILING);
     let (frames_max, bytes_max) = if closing {
-        (frames_ceiling, limits.mailbox_bytes_max)
+        (frames_ceiling, quotas.mailbox_bytes_max)
     } else {
-        (frames_ceiling.saturating_sub(1), limits.mailbox_bytes_max.saturating_sub(limits.closing_reserve_bytes))
+        (frames_ceiling.saturating_sub(1), quotas.mailbox_bytes_max.saturating_sub(quotas.closing_reserve_bytes))
     };
     let fits = mailbox.head.sequence.0 < frames_max && mailbox.frame_bytes.saturating_add(length) <= bytes_max;
     if fits { Ok(()) } else { Err(Refused::MailboxFull) }

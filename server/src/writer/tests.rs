@@ -27,7 +27,7 @@ async fn fixture(change: impl FnOnce(&mut WriterSettings)) -> Fixture {
         queue_length_max: 1024,
         queue_bytes_max: 64 << 20,
         retention_days: 30,
-        limits: Limits::default(),
+        quotas: Quotas::default(),
     };
     change(&mut settings);
     let clock = Arc::new(ManualClock::at(CoarseTime(1_000_000)));

@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use twiza_protocol::RelayKey;
 
-async fn connect(relay: &TestRelay, key: RelayKey) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(relay: &TestRelay, key: RelayKey) -> std::io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(("127.0.0.1", relay.running.address().port())).await?;
     let tls = TlsConnector::from(Arc::new(pinned::client_config(key, &["http/1.1"])));
     tls.connect("localhost".try_into().unwrap(), stream).await

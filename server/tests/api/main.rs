@@ -8,5 +8,6 @@ mod logs;
 #[path = "../support/pinned.rs"]
 mod pinned;
 mod problems;
+mod strangers;
 mod verbs;
 mod watching;

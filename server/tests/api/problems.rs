@@ -112,7 +112,9 @@ async fn quotas_have_their_own_codes() {
     let relay = relay_with(|settings| {
         settings.limits.mailbox_bytes_max = 3072;
         settings.limits.closing_reserve_bytes = 1024;
-        settings.limits.relay_bytes_max = 4096;
+        settings.limits.relay_bytes_max = 5120;
+        settings.relay_closing_reserve_bytes = 1024;
+        settings.mailboxes_max = 2;
     })
     .await;
     let (client, one, two) = (&relay.client, key(1), key(2));
@@ -126,6 +128,9 @@ async fn quotas_have_their_own_codes() {
     let full = problem(client.append(&two, frame(2), false).await).await;
     assert_eq!(full.code, ProblemCode::RelayFull);
     assert!(full.retry_after_seconds.is_some());
+    assert_eq!(client.append(&two, frame(2), true).await.status().as_u16(), 201);
+    assert_eq!(code(client.open(&key(3), "").await).await, ProblemCode::RelayFull);
+    assert_eq!(client.open(&one, "").await.status().as_u16(), 200);
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! Appending: load what the batch touches, decide, write, commit.
 
 use super::rows;
-use super::{Append, Appended, Days, Refused, StoreError, StoreResult};
+use super::{Append, Appended, Days, Quotas, Refused, StoreError, StoreResult};
 use crate::store::placement::{Placed, Placement};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::collections::HashSet;
-use twiza_protocol::{Limits, MailboxAddress};
+use twiza_protocol::MailboxAddress;
 
 pub(super) struct Batch {
     pub(super) results: Vec<Result<Appended, Refused>>,
@@ -16,11 +16,11 @@ pub(super) fn append_batch(
     connection: &mut Connection,
     appends: &[Append],
     days: Days,
-    limits: &Limits,
+    quotas: &Quotas,
     relay_bytes: u64,
 ) -> StoreResult<Batch> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut placement = Placement::new(limits, relay_bytes);
+    let mut placement = Placement::new(quotas, relay_bytes);
     let aging = load(&transaction, appends, days, &mut placement)?;
 
     let mut frames = Vec::with_capacity(appends.len());

@@ -20,7 +20,8 @@ mod rows;
 mod sweep;
 
 use super::{
-    Append, Appended, Days, Head, Opening, Page, Refused, Store, StoreError, StoreResult, Totals, placement::Mailbox,
+    Append, Appended, Days, Head, Opening, Page, Quotas, Refused, Store, StoreError, StoreResult, Totals,
+    placement::Mailbox,
 };
 use checkpoint::Checkpoints;
 use connection::Database;
@@ -30,7 +31,7 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
-use twiza_protocol::{ExpiryDay, Limits, MailboxAddress, Sequence};
+use twiza_protocol::{ExpiryDay, MailboxAddress, Sequence};
 
 /// Mailboxes in an SQLite file.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ struct Writer {
     checkpoints: Checkpoints,
     /// Octets of frames in all mailboxes.
     relay_bytes: u64,
+    /// Mailboxes, expired ones that are not swept yet included.
+    mailboxes: u64,
 }
 
 impl SqliteStore {
@@ -77,12 +80,12 @@ impl SqliteStore {
         &self,
         appends: &[Append],
         days: Days,
-        limits: &Limits,
+        quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         let mut guard = self.writer.lock().await;
         let writer = open_writer(&mut guard)?;
-        match writer.append(appends, days, limits) {
-            Err(StoreError::Full) => writer.append_what_fits(appends, days, limits),
+        match writer.append(appends, days, quotas) {
+            Err(StoreError::Full) => writer.append_what_fits(appends, days, quotas),
             other => other,
         }
     }
@@ -101,8 +104,9 @@ impl Writer {
     fn open(database: Database) -> StoreResult<Self> {
         let mut connection = database.writer()?;
         connection::migrate(&mut connection)?;
-        let relay_bytes = read::totals(&connection)?.frame_bytes;
-        Ok(Self { checkpoints: Checkpoints::new(&database)?, database, connection, relay_bytes })
+        let Totals { mailboxes, frame_bytes } = read::totals(&connection)?;
+        let checkpoints = Checkpoints::new(&database)?;
+        Ok(Self { database, connection, checkpoints, relay_bytes: frame_bytes, mailboxes })
     }
 
     /// Runs one transaction. After a failure SQLite has rolled it back; where even that failed, nobody can tell what
@@ -115,22 +119,29 @@ impl Writer {
         result
     }
 
-    fn open_mailboxes(&mut self, addresses: &[MailboxAddress], days: Days) -> StoreResult<Vec<Opening>> {
-        let opened = self.transact(|connection| open::open_batch(connection, addresses, days))?;
+    fn open_mailboxes(
+        &mut self,
+        addresses: &[MailboxAddress],
+        days: Days,
+        quotas: &Quotas,
+    ) -> StoreResult<Vec<Result<Opening, Refused>>> {
+        let before = self.mailboxes;
+        let opened = self.transact(|connection| open::open_batch(connection, addresses, days, quotas, before))?;
+        self.mailboxes = opened.mailboxes;
         self.relay_bytes = self.relay_bytes.saturating_sub(opened.bytes_deleted);
         self.checkpoints.committed(addresses.len() as u64, opened.bytes_deleted);
-        Ok(opened.openings)
+        Ok(opened.results)
     }
 
     fn append(
         &mut self,
         appends: &[Append],
         days: Days,
-        limits: &Limits,
+        quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         self.checkpoints.between_batches();
         let before = self.relay_bytes;
-        let batch = self.transact(|connection| append::append_batch(connection, appends, days, limits, before))?;
+        let batch = self.transact(|connection| append::append_batch(connection, appends, days, quotas, before))?;
         self.relay_bytes = batch.relay_bytes;
         self.checkpoints.committed(appends.len() as u64, batch.relay_bytes - before);
         Ok(batch.results)
@@ -141,11 +152,11 @@ impl Writer {
         &mut self,
         appends: &[Append],
         days: Days,
-        limits: &Limits,
+        quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         let mut results = Vec::with_capacity(appends.len());
         for append in appends {
-            match self.append(std::slice::from_ref(append), days, limits) {
+            match self.append(std::slice::from_ref(append), days, quotas) {
                 Ok(one) => results.extend(one),
                 Err(StoreError::Full) => results.push(Err(Refused::RelayFull)),
                 Err(other) => return Err(other),
@@ -161,6 +172,7 @@ impl Writer {
             sweep::Step::Partial { bytes } => self.checkpoints.committed(sweep::FRAMES_PER_STEP, bytes),
             sweep::Step::Deleted { bytes } => {
                 self.relay_bytes = self.relay_bytes.saturating_sub(bytes);
+                self.mailboxes = self.mailboxes.saturating_sub(1);
                 self.checkpoints.committed(sweep::FRAMES_PER_STEP, 0);
             }
             sweep::Step::Done => self.checkpoints.truncate()?,
@@ -186,17 +198,18 @@ impl Store for SqliteStore {
         &'a self,
         addresses: &'a [MailboxAddress],
         days: Days,
-    ) -> BoxFuture<'a, StoreResult<Vec<Opening>>> {
-        Box::pin(async move { open_writer(&mut self.writer.lock().await)?.open_mailboxes(addresses, days) })
+        quotas: &'a Quotas,
+    ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>> {
+        Box::pin(async move { open_writer(&mut self.writer.lock().await)?.open_mailboxes(addresses, days, quotas) })
     }
 
     fn append_batch<'a>(
         &'a self,
         appends: &'a [Append],
         days: Days,
-        limits: &'a Limits,
+        quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Appended, Refused>>>> {
-        Box::pin(self.append_all(appends, days, limits))
+        Box::pin(self.append_all(appends, days, quotas))
     }
 
     fn head(&self, address: MailboxAddress, today: ExpiryDay) -> BoxFuture<'_, StoreResult<Option<Head>>> {

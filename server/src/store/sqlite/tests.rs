@@ -40,20 +40,20 @@ async fn the_settings_that_durability_and_deletion_rest_on_are_on() {
 async fn a_full_disk_refuses_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
-    let limits = Limits::default();
-    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    let quotas = Quotas::default();
+    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
     let first = append(1, 1, 4096, false);
-    let placed = store.append_batch(std::slice::from_ref(&first), DAYS, &limits).await.unwrap()[0].unwrap();
+    let placed = store.append_batch(std::slice::from_ref(&first), DAYS, &quotas).await.unwrap()[0].unwrap();
 
     store.limit_pages(Some(20)).await.unwrap();
     let batch = [append(1, 2, 1 << 20, false), first.clone(), append(1, 3, 1024, false)];
-    let results = store.append_batch(&batch, DAYS, &limits).await.unwrap();
+    let results = store.append_batch(&batch, DAYS, &quotas).await.unwrap();
     assert_eq!(results[0], Err(Refused::RelayFull));
     assert_eq!(results[1].unwrap().head, placed.head, "a repeat is recognised all the same");
     assert_eq!(results[2].unwrap().head.sequence, Sequence(2), "nothing half-written, and what fits is taken");
 
     store.limit_pages(None).await.unwrap();
-    let again = store.append_batch(&batch[..1], DAYS, &limits).await.unwrap()[0].unwrap();
+    let again = store.append_batch(&batch[..1], DAYS, &quotas).await.unwrap()[0].unwrap();
     assert_eq!(again.head.sequence, Sequence(3));
     assert_eq!(store.totals().await.unwrap().frame_bytes, (1 << 20) + 4096 + 1024);
 }
@@ -67,8 +67,8 @@ async fn swept_octets_leave_the_disk() {
     octets.resize(1024, 0);
     let digest = twiza_protocol::FrameDigest::of(&octets);
     let frame = Append { address: address(1), octets: octets.into(), digest, closing: false };
-    store.open_batch(&[address(1)], DAYS).await.unwrap();
-    store.append_batch(&[frame], DAYS, &Limits::default()).await.unwrap()[0].unwrap();
+    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    store.append_batch(&[frame], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
     let is_there = || {
         std::fs::read_dir(folder.path()).unwrap().any(|entry| {
             let content = std::fs::read(entry.unwrap().path()).unwrap();
@@ -84,9 +84,9 @@ async fn swept_octets_leave_the_disk() {
 async fn what_was_acknowledged_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
-    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
     let batch: Vec<_> = (0..20).map(|octet| append(1, octet, 1024, false)).collect();
-    store.append_batch(&batch, DAYS, &Limits::default()).await.unwrap();
+    store.append_batch(&batch, DAYS, &Quotas::default()).await.unwrap();
     let head = store.head(address(1), DAYS.today).await.unwrap();
     // No close: as after a crash.
     drop(store);
@@ -99,9 +99,9 @@ async fn what_was_acknowledged_is_there_after_reopening() {
 async fn the_log_is_copied_beside_the_writer_and_stays_short() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
-    store.open_batch(&[address(1)], DAYS).await.unwrap();
+    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
     for octet in 0..200 {
-        store.append_batch(&[append(1, octet, 1 << 20, false)], DAYS, &Limits::default()).await.unwrap()[0].unwrap();
+        store.append_batch(&[append(1, octet, 1 << 20, false)], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
     }
     let log = folder.path().join("db-wal").metadata().unwrap().len();
     assert!(log < 2 * checkpoint::LOG_BYTES_MAX, "{log} octets");

@@ -1,0 +1,41 @@
+//! A record's octets on their way out, in at most two parts.
+
+use crate::store::StoredFrame;
+use bytes::Bytes;
+use twiza_protocol::stream::frame_record_header;
+use twiza_protocol::{FrameSize, Record};
+
+/// Frames up to this size are copied behind their header; larger ones go out as they are.
+const COPY_BYTES_MAX: usize = 16 << 10;
+
+/// One record.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    start: Bytes,
+    rest: Option<Bytes>,
+}
+
+impl Encoded {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { start: record.encode().into(), rest: None }
+    }
+
+    /// A frame's record, without copying a large one.
+    pub(crate) fn of_frame(slot: u16, frame: &StoredFrame) -> Option<Self> {
+        let Ok(size) = FrameSize::of_length(frame.octets.len()) else {
+            debug_assert!(false, "the store gave a frame that append would have refused");
+            return None;
+        };
+        let header = frame_record_header(slot, frame.sequence, frame.closing, size);
+        Some(if frame.octets.len() <= COPY_BYTES_MAX {
+            Self { start: [&header[..], &frame.octets].concat().into(), rest: None }
+        } else {
+            Self { start: Bytes::copy_from_slice(&header), rest: Some(frame.octets.clone()) }
+        })
+    }
+
+    /// Its parts, to be sent one after the other with nothing between.
+    pub(crate) fn octets(self) -> Vec<Bytes> {
+        [Some(self.start), self.rest].into_iter().flatten().collect()
+    }
+}
