@@ -266,7 +266,7 @@ fn a_payload_is_whole_with_the_parts_that_its_author_meant_and_with_no_others() 
     let last = &last.1;
     assert!(last.clone().complete(parts.clone()).is_some());
     assert!(last.clone().complete(parts[1..].to_vec()).is_none(), "one is missing");
-    let with_another = [&parts[1..], &[last.clone()]].concat();
+    let with_another = [&parts[1..], std::slice::from_ref(last)].concat();
     assert!(last.clone().complete(with_another).is_none(), "one is no part");
     let mut assembly = Assembly::default();
     for (digest, content) in opened(&vec![1; 3 << 20], ContentKind::Message, 2) {
