@@ -147,6 +147,8 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::Name(NameError::Empty) => ("error-name-empty", vec![], EXIT_USAGE),
         ClientError::Name(NameError::TooLong) => ("error-name-long", vec![], EXIT_USAGE),
         ClientError::Name(NameError::Invisible) => ("error-name-invisible", vec![], EXIT_USAGE),
+        ClientError::Name(NameError::Punctuation) => ("error-name-punctuation", vec![], EXIT_USAGE),
+        ClientError::Name(NameError::NotComposed) => ("error-name-composed", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Prefix) => ("error-invitation-prefix", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Damaged) => ("error-invitation-damaged", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Version) => ("error-invitation-version", vec![], EXIT_USAGE),

@@ -130,6 +130,8 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
         (amina, &["alliance", "create", "", "--relay", &scene.relay.address], 2, "error-name-empty"),
         (amina, &["alliance", "create", &too_long, "--relay", &scene.relay.address], 2, "error-name-long"),
         (amina, &["alliance", "create", "a\u{202e}b", "--relay", &scene.relay.address], 2, "error-name-invisible"),
+        (amina, &["alliance", "create", "a: b", "--relay", &scene.relay.address], 2, "error-name-punctuation"),
+        (amina, &["alliance", "create", "a\u{2800}b", "--relay", &scene.relay.address], 2, "error-name-invisible"),
         (amina, &["alliance", "create", "Other", "--relay", "relay.example"], 2, "error-address-scheme"),
         (amina, &["alliance", "create", "Other", "--relay", "twiza://127.0.0.1:99999/x"], 2, "error-address-port"),
         (amina, &["alliance", "create", "Other", "--relay", "twiza://127.0.0.1:7443/x"], 2, "error-address-key"),
