@@ -9,7 +9,9 @@ mod context;
 mod failure;
 mod language;
 mod output;
+mod proxy;
 mod render;
+mod typed;
 
 use crate::arguments::Arguments;
 use crate::context::Context;
