@@ -187,6 +187,37 @@ fn joins_by_standard_input(person: &Person, input: &str) -> Result<Option<i32>> 
 }
 
 #[test]
+fn names_that_look_alike_are_pointed_out() -> Result<()> {
+    let scene = Scene::new()?;
+    scene.admit_karim()?;
+    let Scene { folder, amina, karim, .. } = &scene;
+    // The first letter is Cyrillic.
+    let imitator = Person::new(programs!(), &folder.path().join("home"), "imitator");
+    imitator.types(&["init", "--name", "Кarim", "--organisation", "Amal"])?;
+    imitator.types(&["join", &scene.invitation()?])?;
+    let requests = amina.asks(&["requests"])?;
+    let members = amina.asks(&["members"])?;
+    let number_of = |members: &Value, name: &str| {
+        let members = members["members"].as_array().into_iter().flatten();
+        members.filter(|member| member["person"]["name"] == name).map(|member| member["number"].clone()).next()
+    };
+    let of_karim = number_of(&members, "Karim").context("Karim")?;
+    assert_eq!(requests["requests"][0]["looks_like"], Value::from(vec![of_karim.clone()]));
+    assert!(amina.types(&["requests"])?.contains(&format!("nearly: number {of_karim} ")));
+    amina.types(&["approve", &requests["requests"][0]["number"].to_string()])?;
+    let members = karim.asks(&["members"])?;
+    let of_imitator = number_of(&members, "Кarim").context("the imitator")?;
+    let looks_like = |name: &str| {
+        let members = members["members"].as_array().into_iter().flatten();
+        members.filter(|member| member["person"]["name"] == name).map(|member| member["looks_like"].clone()).next()
+    };
+    assert_eq!(looks_like("Amina"), Some(Value::from(Vec::<u32>::new())));
+    assert_eq!(looks_like("Karim"), Some(Value::from(vec![of_imitator])));
+    assert_eq!(looks_like("Кarim"), Some(Value::from(vec![of_karim])));
+    Ok(())
+}
+
+#[test]
 fn names_are_composed_however_they_are_typed() -> Result<()> {
     let Scene { relay, amina, .. } = &Scene::new()?;
     amina.types(&["alliance", "create", "Zoe\u{308}", "--relay", &relay.address])?;

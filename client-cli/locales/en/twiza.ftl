@@ -170,6 +170,7 @@ join-member = You are a member of { $name }.
 request-line =
     { $number }. { $person }
        Safety words: { $words }
+request-alike = Beware: a member is called the same, or nearly: number { $numbers } of `twiza members`. Whether this is another person, the same again, or somebody who imitates: ask that member, by voice.
 requests-none = Nobody asks to join at the moment.
 requests-next = Compare the safety words with the person, by voice or face to face. Then `twiza approve NUMBER`, or `twiza decline NUMBER`.
 approved = { $person } is let in.
@@ -192,6 +193,7 @@ talk-offline = The relay cannot be reached now ({ $cause }). This is what was st
 talk-online = The relay can be reached again.
 member-line = { $number }. { $person }: { $role }
 member-line-own = { $number }. { $person }: { $role } (you)
+member-alike = Looks like number { $numbers }. Safety words of this one: { $words }
 role-observer = observer
 role-member = member
 role-organiser = organiser

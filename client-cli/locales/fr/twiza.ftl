@@ -169,6 +169,7 @@ join-member = Vous êtes membre de { $name }.
 request-line =
     { $number }. { $person }
        Mots de sûreté : { $words }
+request-alike = Attention : un membre porte le même nom, ou presque : le numéro { $numbers } de `twiza members`. Est-ce une autre personne, la même encore, ou quelqu'un qui imite ? Demandez à ce membre, de vive voix.
 requests-none = Personne ne demande à entrer pour l'instant.
 requests-next = Comparez les mots de sûreté avec la personne, de vive voix ou en face. Puis `twiza approve NUMÉRO`, ou `twiza decline NUMÉRO`.
 approved = { $person } peut entrer.
@@ -191,6 +192,7 @@ talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce q
 talk-online = Le relais est de nouveau joignable.
 member-line = { $number }. { $person } : { $role }
 member-line-own = { $number }. { $person } : { $role } (vous)
+member-alike = Ressemble au numéro { $numbers }. Mots de sûreté de ce membre-ci : { $words }
 role-observer = observation
 role-member = membre
 role-organiser = organisation
