@@ -26,6 +26,8 @@ pub(crate) struct Global {
     pub(crate) json: bool,
     #[arg(long, global = true, value_name = "NUMBER")]
     pub(crate) passphrase_fd: Option<u32>,
+    #[arg(long, global = true, env = "TWIZA_PROXY", value_name = "ADDRESS")]
+    pub(crate) proxy: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ use crate::arguments::{Global, InAlliance};
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::output::Output;
+use crate::{proxy, typed};
 use etcetera::BaseStrategy;
 use fluent_bundle::FluentValue;
 use std::io::{IsTerminal, Read};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
 use twiza_client::relay::http::HttpConnector;
+use twiza_client::relay::proxy::Proxy;
 use twiza_client::store::Store;
 use twiza_client::store::alliances::Status;
 use twiza_client::{ClientError, Engine, os_random};
@@ -34,12 +36,14 @@ pub(crate) struct Context<'a> {
     pub(crate) output: Output,
     folder: PathBuf,
     passphrase_fd: Option<u32>,
+    proxy: Option<Proxy>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(global: Global, language: &'a Language, output: &Output) -> Result<Self, Failure> {
+        let proxy = proxy::choose(global.proxy.as_deref(), |variable| std::env::var_os(variable))?;
         let folder = profile_folder(&global.profile)?;
-        Ok(Self { language, output: *output, folder, passphrase_fd: global.passphrase_fd })
+        Ok(Self { language, output: *output, folder, passphrase_fd: global.passphrase_fd, proxy })
     }
 
     /// A message in the user's language.
@@ -58,13 +62,18 @@ impl<'a> Context<'a> {
         &self.folder
     }
 
-    pub(crate) fn environment() -> Environment {
-        let clock = Arc::new(SystemClock);
+    pub(crate) fn environment(&self) -> Environment {
+        let (clock, random) = (Arc::new(SystemClock), os_random());
+        let connector = HttpConnector::new(clock.clone());
+        let connector = match &self.proxy {
+            Some(proxy) => connector.through(proxy.clone(), random.clone()),
+            None => connector,
+        };
         let days = std::env::var(ROTATE_VARIABLE).ok().and_then(|days| days.parse::<u64>().ok());
         Environment {
-            connector: Arc::new(HttpConnector::new(clock.clone())),
+            connector: Arc::new(connector),
             clock,
-            random: os_random(),
+            random,
             rotate_after_seconds: days.map_or(ROTATE_AFTER_SECONDS, |days| days.saturating_mul(24 * 3600)),
         }
     }
@@ -75,7 +84,7 @@ impl<'a> Context<'a> {
             return Err(ClientError::NoProfile(self.folder.clone()).into());
         }
         let passphrase = self.passphrase("passphrase-prompt")?;
-        Ok(Engine::open(&self.folder, &passphrase, Self::environment()).await?)
+        Ok(Engine::open(&self.folder, &passphrase, self.environment()).await?)
     }
 
     /// A new passphrase, asked for twice where a person types it.
@@ -113,7 +122,7 @@ impl<'a> Context<'a> {
     /// The alliance that a command is about: the one named, or the only one.
     pub(crate) async fn alliance(&self, engine: &Engine, named: &InAlliance) -> Result<AllianceNumber, Failure> {
         if let Some(name) = &named.alliance {
-            return Ok(engine.find_alliance(name).await?);
+            return Ok(engine.find_alliance(&typed::composed(name)).await?);
         }
         let all = engine.alliances().await?;
         let current: Vec<_> =

@@ -8,6 +8,7 @@ use serde_json::json;
 use std::process::ExitCode;
 use twiza_client::ClientError;
 use twiza_client::relay::RelayError;
+use twiza_client::relay::proxy::ProxyError;
 use twiza_crypto::invitation::InvitationError;
 use twiza_crypto::name::NameError;
 use twiza_protocol::RelayAddressError;
@@ -34,6 +35,12 @@ pub(crate) enum Failure {
     Client(ClientError),
     /// A relay address that is none.
     RelayAddress(RelayAddressError),
+    /// A proxy that cannot be used.
+    Proxy(ProxyError),
+    /// A proxy for other programs is set, and whether it is meant for this one is not.
+    ProxyOfEnvironment(&'static str),
+    /// No invitation was given, and nobody can be asked.
+    NoInvitation,
     /// No passphrase was given, and nobody can be asked.
     NoPassphrase,
     /// The two passphrases that were typed differ.
@@ -61,6 +68,12 @@ impl From<ClientError> for Failure {
 impl From<RelayAddressError> for Failure {
     fn from(error: RelayAddressError) -> Self {
         Self::RelayAddress(error)
+    }
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self::Proxy(error)
     }
 }
 
@@ -97,6 +110,13 @@ impl Failure {
         match self {
             Self::Client(error) => client(error, language),
             Self::RelayAddress(error) => relay_address(error),
+            Self::Proxy(ProxyError::Scheme) => ("error-proxy-scheme", vec![], EXIT_USAGE),
+            Self::Proxy(ProxyError::Place) => ("error-proxy-place", vec![], EXIT_USAGE),
+            Self::Proxy(ProxyError::Credentials) => ("error-proxy-credentials", vec![], EXIT_USAGE),
+            Self::ProxyOfEnvironment(variable) => {
+                ("error-proxy-environment", vec![("variable", (*variable).into())], EXIT_USAGE)
+            }
+            Self::NoInvitation => ("error-no-invitation", vec![], EXIT_USAGE),
             Self::NoPassphrase => ("error-no-passphrase", vec![], EXIT_PASSPHRASE),
             Self::PassphrasesDiffer => ("error-passphrases-differ", vec![], EXIT_PASSPHRASE),
             Self::PassphraseTooShort => ("error-passphrase-short", vec![], EXIT_PASSPHRASE),
@@ -147,6 +167,8 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::Name(NameError::Empty) => ("error-name-empty", vec![], EXIT_USAGE),
         ClientError::Name(NameError::TooLong) => ("error-name-long", vec![], EXIT_USAGE),
         ClientError::Name(NameError::Invisible) => ("error-name-invisible", vec![], EXIT_USAGE),
+        ClientError::Name(NameError::Punctuation) => ("error-name-punctuation", vec![], EXIT_USAGE),
+        ClientError::Name(NameError::NotComposed) => ("error-name-composed", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Prefix) => ("error-invitation-prefix", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Damaged) => ("error-invitation-damaged", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Version) => ("error-invitation-version", vec![], EXIT_USAGE),

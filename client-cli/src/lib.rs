@@ -8,8 +8,12 @@ mod commands;
 mod context;
 mod failure;
 mod language;
+mod look_alike;
 mod output;
+mod proxy;
 mod render;
+mod typed;
+mod wrap;
 
 use crate::arguments::Arguments;
 use crate::context::Context;

@@ -1,5 +1,6 @@
 //! Standard output for data, standard error for talk.
 
+use crate::wrap;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -33,6 +34,15 @@ impl Output {
                 write_out(&(text + "\n"));
             }
         }
+    }
+
+    /// As [`Output::data`], for what people wrote: on a terminal, long lines are broken here; see [`wrap`].
+    pub(crate) fn people(self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+        // Asked every time: while one watches, the terminal's width may change.
+        self.data(json, || match terminal_size::terminal_size_of(std::io::stdout()) {
+            Some((columns, _)) => wrap::hang(&text(), usize::from(columns.0)),
+            None => text(),
+        });
     }
 
     /// One JSON object on a line of its own, with the version.

@@ -1,6 +1,7 @@
 //! Making safe what peers wrote, and showing it as plain lines that a screen reader can follow.
 
 use crate::language::Language;
+use crate::wrap::INDENT;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
@@ -11,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 /// Text of several lines, without anything that a terminal would obey or hide. Every line after the first is indented,
 /// so that no line of a message can pass for the beginning of another.
 pub(crate) fn block(text: &str) -> String {
-    text.replace("\r\n", "\n").split('\n').map(line).collect::<Vec<_>>().join("\n    ")
+    text.replace("\r\n", "\n").split('\n').map(line).collect::<Vec<_>>().join(&format!("\n{INDENT}"))
 }
 
 /// Text of one line, made safe.

@@ -46,7 +46,11 @@ impl Person<'_> {
         let mut command = Command::new(&self.programs.client);
         command.args(["--profile", self.profile, "--lang", self.language]).args(arguments);
         command.env("TWIZA_HOME", self.home).env("TWIZA_PASSPHRASE", PASSPHRASE);
-        command.env_remove("TWIZA_ALLIANCE").env_remove("TWIZA_RELAY").env_remove("TWIZA_PROFILE");
+        command
+            .env("TWIZA_PROXY", "none")
+            .env_remove("TWIZA_ALLIANCE")
+            .env_remove("TWIZA_RELAY")
+            .env_remove("TWIZA_PROFILE");
         command.output().context("twiza cannot be run")
     }
 }

@@ -122,7 +122,7 @@ impl Person {
             command.env_remove(name);
         }
         command.env("TWIZA_HOME", &self.home).env("TWIZA_PASSPHRASE", &self.passphrase);
-        command.env("TWIZA_LANG", "en").args(["--profile", &self.profile]).args(arguments);
+        command.env("TWIZA_LANG", "en").env("TWIZA_PROXY", "none").args(["--profile", &self.profile]).args(arguments);
         command.env_remove("COLUMNS").stdin(Stdio::null());
         command
     }

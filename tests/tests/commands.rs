@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -130,6 +130,8 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
         (amina, &["alliance", "create", "", "--relay", &scene.relay.address], 2, "error-name-empty"),
         (amina, &["alliance", "create", &too_long, "--relay", &scene.relay.address], 2, "error-name-long"),
         (amina, &["alliance", "create", "a\u{202e}b", "--relay", &scene.relay.address], 2, "error-name-invisible"),
+        (amina, &["alliance", "create", "a: b", "--relay", &scene.relay.address], 2, "error-name-punctuation"),
+        (amina, &["alliance", "create", "a\u{2800}b", "--relay", &scene.relay.address], 2, "error-name-invisible"),
         (amina, &["alliance", "create", "Other", "--relay", "relay.example"], 2, "error-address-scheme"),
         (amina, &["alliance", "create", "Other", "--relay", "twiza://127.0.0.1:99999/x"], 2, "error-address-port"),
         (amina, &["alliance", "create", "Other", "--relay", "twiza://127.0.0.1:7443/x"], 2, "error-address-key"),
@@ -145,6 +147,7 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
         (amina, &["leave"], 4, "error-not-possible"),
         (karim, &["send", "not yet"], 4, "error-not-active"),
         (karim, &["invite"], 4, "error-not-active"),
+        (amina, &["join"], 2, "error-no-invitation"),
         (amina, &["join", "https://example.org"], 2, "error-invitation-prefix"),
         (amina, &["join", &damaged], 2, "error-invitation-damaged"),
         (amina, &["join", &link[..link.len() - 3]], 2, "error-invitation-damaged"),
@@ -163,6 +166,109 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
     assert_eq!(amina.asks(&["alliance", "list"])?["alliances"].as_array().map(Vec::len), Some(1));
     assert_eq!(amina.asks(&["requests"])?["requests"][0]["person"]["name"], "Karim");
     assert_eq!(amina.asks(&["alliance", "show"])?["outbox"]["messages"], 0);
+    Ok(())
+}
+
+#[test]
+fn an_invitation_comes_by_standard_input_too() -> Result<()> {
+    let scene = Scene::new()?;
+    let link = scene.invitation()?;
+    assert_eq!(joins_by_standard_input(&scene.karim, &"twiza:join:".repeat(10_000))?, Some(2), "endless");
+    assert_eq!(joins_by_standard_input(&scene.karim, &format!("{link}\n"))?, Some(0));
+    assert_eq!(scene.amina.asks(&["requests"])?["requests"][0]["person"]["name"], "Karim");
+    Ok(())
+}
+
+fn joins_by_standard_input(person: &Person, input: &str) -> Result<Option<i32>> {
+    let mut child = person.command(&["join", "-"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    // Nobody has to read all of it.
+    let _ = child.stdin.take().context("no input")?.write_all(input.as_bytes());
+    Ok(child.wait()?.code())
+}
+
+#[test]
+fn names_that_look_alike_are_pointed_out() -> Result<()> {
+    let scene = Scene::new()?;
+    scene.admit_karim()?;
+    let Scene { folder, amina, karim, .. } = &scene;
+    // The first letter is Cyrillic.
+    let imitator = Person::new(programs!(), &folder.path().join("home"), "imitator");
+    imitator.types(&["init", "--name", "Кarim", "--organisation", "Amal"])?;
+    imitator.types(&["join", &scene.invitation()?])?;
+    let requests = amina.asks(&["requests"])?;
+    let members = amina.asks(&["members"])?;
+    let number_of = |members: &Value, name: &str| {
+        let members = members["members"].as_array().into_iter().flatten();
+        members.filter(|member| member["person"]["name"] == name).map(|member| member["number"].clone()).next()
+    };
+    let of_karim = number_of(&members, "Karim").context("Karim")?;
+    assert_eq!(requests["requests"][0]["looks_like"], Value::from(vec![of_karim.clone()]));
+    assert!(amina.types(&["requests"])?.contains(&format!("nearly: number {of_karim} ")));
+    amina.types(&["approve", &requests["requests"][0]["number"].to_string()])?;
+    let members = karim.asks(&["members"])?;
+    let of_imitator = number_of(&members, "Кarim").context("the imitator")?;
+    let looks_like = |name: &str| {
+        let members = members["members"].as_array().into_iter().flatten();
+        members.filter(|member| member["person"]["name"] == name).map(|member| member["looks_like"].clone()).next()
+    };
+    assert_eq!(looks_like("Amina"), Some(Value::from(Vec::<u32>::new())));
+    assert_eq!(looks_like("Karim"), Some(Value::from(vec![of_imitator])));
+    assert_eq!(looks_like("Кarim"), Some(Value::from(vec![of_karim])));
+    Ok(())
+}
+
+#[test]
+fn names_are_composed_however_they_are_typed() -> Result<()> {
+    let Scene { relay, amina, .. } = &Scene::new()?;
+    amina.types(&["alliance", "create", "Zoe\u{308}", "--relay", &relay.address])?;
+    for typed in ["Zo\u{eb}", "Zoe\u{308}"] {
+        assert_eq!(amina.asks(&["alliance", "show", "--alliance", typed])?["alliance"]["name"], "Zo\u{eb}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_proxy_is_followed_or_refused_never_passed_over() -> Result<()> {
+    let Scene { relay, amina, .. } = &Scene::new()?;
+    let check = ["relay", "check", relay.address.as_str()];
+    let proxy = TcpListener::bind("127.0.0.1:0")?;
+    let place = proxy.local_addr()?;
+    proxy.set_nonblocking(true)?;
+    let came = || proxy.accept().map(drop).is_ok();
+    let cases = [
+        ("socks://127.0.0.1:9050", "error-proxy-scheme"),
+        ("socks5://127.0.0.1:9050", "error-proxy-scheme"),
+        ("http://127.0.0.1:9050", "error-proxy-scheme"),
+        ("", "error-proxy-scheme"),
+        ("socks5h://127.0.0.1", "error-proxy-place"),
+        ("socks5h://amina@127.0.0.1:9050", "error-proxy-credentials"),
+    ];
+    for (setting, code) in cases {
+        let arguments = [&["--proxy", setting][..], &check].concat();
+        assert_eq!(amina.is_refused(&arguments)?, (2, code.to_owned()), "{setting}");
+        assert_eq!(amina.command(&check).env("TWIZA_PROXY", setting).output()?.status.code(), Some(2), "{setting}");
+    }
+    for variable in ["ALL_PROXY", "https_proxy"] {
+        for address in [format!("socks5h://{place}"), format!("http://{place}"), "tor://x".to_owned()] {
+            let unsaid = amina.command(&check).env_remove("TWIZA_PROXY").env(variable, &address).output()?;
+            let told = String::from_utf8(unsaid.stderr)?;
+            assert_eq!(unsaid.status.code(), Some(2), "{variable}={address}");
+            assert!(told.contains(variable) && told.contains("TWIZA_PROXY=none"), "{told}");
+            let direct = amina.command(&check).env(variable, &address).env("TWIZA_PROXY", "none").output()?;
+            assert!(direct.status.success(), "{variable}={address} and none");
+        }
+    }
+    assert!(!came(), "nobody went to a proxy of the environment");
+    // This proxy hangs up: nothing is sent past it.
+    let mut through =
+        amina.command(&check).env("TWIZA_PROXY", format!("socks5h://{place}")).stderr(Stdio::null()).spawn()?;
+    proxy.set_nonblocking(false)?;
+    let (mut client, _) = proxy.accept()?;
+    let mut greeting = [0; 3];
+    client.read_exact(&mut greeting)?;
+    drop(client);
+    assert_eq!(greeting, [5, 1, 2], "SOCKS 5, with a user name");
+    assert_eq!(through.wait()?.code(), Some(5));
     Ok(())
 }
 

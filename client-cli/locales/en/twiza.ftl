@@ -13,6 +13,7 @@ arg-profile = The profile to use: a name, or a folder (also by TWIZA_PROFILE)
 arg-lang = Language: en or fr (also by TWIZA_LANG; otherwise the machine's)
 arg-json = Answer in JSON, for scripts
 arg-passphrase_fd = Read the passphrase from this file descriptor (or give it in TWIZA_PASSPHRASE)
+arg-proxy = Reach relays through this proxy, socks5h://host:port, or none (also by TWIZA_PROXY)
 arg-alliance = The alliance's name or number; may be left out where there is only one
 help-twiza = Encrypted messages for alliances of organisations
 example-twiza =
@@ -50,8 +51,10 @@ arg-invite-role = What the person may do: observer, member or organiser (member 
 arg-invite-days = How many days it is good for, up to 28 (7 if left out)
 arg-invite-qr = Show it as a QR code too
 help-join = Ask to join with an invitation
-example-join = twiza join twiza:join:…
-arg-join-invitation = The invitation you were given
+example-join =
+    twiza join
+    twiza join - < invitation.txt
+arg-join-invitation = The invitation you were given; - reads it from standard input. Left out, it is asked for: then neither the shell's history nor the list of programs shows it
 arg-join-name = Another name than your profile's
 arg-join-organisation = Another organisation than your profile's
 help-requests = See who asks to join
@@ -163,12 +166,14 @@ alliance-show =
     Waiting to be sent: messages { $messages }, changes { $changes }
     Encryption: { $suite }
 invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them. To take the invitation back: `twiza decline { $number }`.
+join-prompt = The invitation (it is not shown here):
 join-asked = You have asked to join. Your safety words: { $words }
 join-next = Tell them to whoever invited you. When you are let in, `twiza read` says so.
 join-member = You are a member of { $name }.
 request-line =
     { $number }. { $person }
        Safety words: { $words }
+request-alike = Beware: a member is called the same, or nearly: number { $numbers } of `twiza members`. Whether this is another person, the same again, or somebody who imitates: ask that member, by voice.
 requests-none = Nobody asks to join at the moment.
 requests-next = Compare the safety words with the person, by voice or face to face; if their program speaks another language, compare the numbers in brackets. Then `twiza approve NUMBER`, or `twiza decline NUMBER`.
 approved = { $person } is let in.
@@ -192,6 +197,7 @@ talk-offline = The relay cannot be reached now ({ $cause }). This is what was st
 talk-online = The relay can be reached again.
 member-line = { $number }. { $person }: { $role }
 member-line-own = { $number }. { $person }: { $role } (you)
+member-alike = Looks like number { $numbers }. Safety words of this one: { $words }
 role-observer = observer
 role-member = member
 role-organiser = organiser
@@ -235,6 +241,11 @@ event-history-differs = Beware: { $person } has seen another history than you. T
 
 ## Errors
 error = Error: { $message }
+error-proxy-scheme = This is no proxy that Twiza can use: a proxy's address starts with socks5h://, so that the proxy looks up the relay's name too. Tor's is socks5h://127.0.0.1:9050. For no proxy: none. Nothing was sent.
+error-proxy-place = The proxy's address has to end with a host and a port, such as socks5h://127.0.0.1:9050. Nothing was sent.
+error-proxy-credentials = The proxy's user name and password come together: socks5h://user:password@host:port. Left out, every connection has its own. Nothing was sent.
+error-proxy-environment = { $variable } is set, but Twiza does not go by it. Nothing was sent. Set TWIZA_PROXY=socks5h://host:port to go through a proxy, or TWIZA_PROXY=none to connect without one.
+error-no-invitation = There is no invitation, and nobody can be asked for it here. Give it on standard input, with `twiza join -`.
 error-no-passphrase = There is no passphrase, and nobody can be asked for it here. Give it in TWIZA_PASSPHRASE, or with --passphrase-fd.
 error-passphrases-differ = The two passphrases differ. Nothing was made; try again.
 error-passphrase-short = The passphrase is too short: it protects everything if your device is taken. Use at least 8 characters, better four words.
@@ -284,7 +295,9 @@ reason-undeliverable = Somebody else has the invitation and made its place unusa
 reason-rules = The alliance's rules do not allow it.
 error-name-empty = A name cannot be empty.
 error-name-long = A name cannot be longer than 64 characters.
-error-name-invisible = A name cannot contain characters that are invisible or change the direction of text.
+error-name-invisible = A name cannot contain characters that are invisible, unknown, or change the direction of text. Write it with letters and ordinary spaces.
+error-name-punctuation = A name cannot contain a colon or parentheses: they part names from what follows. Use a comma or a dash.
+error-name-composed = This name's accents stand apart from their letters. Type it again.
 error-invitation-prefix = This is no invitation: an invitation starts with twiza:join:
 error-invitation-damaged = The invitation is incomplete or mistyped. Copy it again, whole.
 error-invitation-version = The invitation is of a later version of Twiza. Update this program.

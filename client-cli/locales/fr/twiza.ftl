@@ -12,6 +12,7 @@ arg-profile = Le profil à utiliser : un nom, ou un dossier (aussi par TWIZA_PRO
 arg-lang = Langue : en ou fr (aussi par TWIZA_LANG ; sinon celle de la machine)
 arg-json = Répondre en JSON, pour les scripts
 arg-passphrase_fd = Lire la phrase secrète dans ce descripteur de fichier (ou la donner dans TWIZA_PASSPHRASE)
+arg-proxy = Joindre les relais par ce mandataire, socks5h://hôte:port, ou none pour aucun (aussi par TWIZA_PROXY)
 arg-alliance = Le nom ou le numéro de l'alliance ; inutile s'il n'y en a qu'une
 help-twiza = Messages chiffrés pour des alliances d'organisations
 example-twiza =
@@ -49,8 +50,10 @@ arg-invite-role = Ce que la personne pourra faire : observer (lire), member (lir
 arg-invite-days = Sa durée en jours, 28 au plus (7 si rien n'est dit)
 arg-invite-qr = La montrer aussi en code QR
 help-join = Demander à entrer avec une invitation
-example-join = twiza join twiza:join:…
-arg-join-invitation = L'invitation que vous avez reçue
+example-join =
+    twiza join
+    twiza join - < invitation.txt
+arg-join-invitation = L'invitation que vous avez reçue ; - la lit sur l'entrée standard. Sans elle, elle est demandée : alors ni l'historique du shell ni la liste des programmes ne la montrent
 arg-join-name = Un autre nom que celui de votre profil
 arg-join-organisation = Une autre organisation que celle de votre profil
 help-requests = Voir qui demande à entrer
@@ -162,12 +165,14 @@ alliance-show =
     En attente d'envoi : messages { $messages }, changements { $changes }
     Chiffrement : { $suite }
 invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera. Pour reprendre l'invitation : `twiza decline { $number }`.
+join-prompt = L'invitation (elle ne s'affiche pas ici) :
 join-asked = Vous avez demandé à entrer. Vos mots de sûreté : { $words }
 join-next = Dites-les à qui vous a invité·e. Quand on vous aura fait entrer, `twiza read` le dira.
 join-member = Vous êtes membre de { $name }.
 request-line =
     { $number }. { $person }
        Mots de sûreté : { $words }
+request-alike = Attention : un membre porte le même nom, ou presque : le numéro { $numbers } de `twiza members`. Est-ce une autre personne, la même encore, ou quelqu'un qui imite ? Demandez à ce membre, de vive voix.
 requests-none = Personne ne demande à entrer pour l'instant.
 requests-next = Comparez les mots de sûreté avec la personne, de vive voix ou en face ; si son programme parle une autre langue, comparez les nombres entre parenthèses. Puis `twiza approve NUMÉRO`, ou `twiza decline NUMÉRO`.
 approved = { $person } peut entrer.
@@ -191,6 +196,7 @@ talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce q
 talk-online = Le relais est de nouveau joignable.
 member-line = { $number }. { $person } : { $role }
 member-line-own = { $number }. { $person } : { $role } (vous)
+member-alike = Ressemble au numéro { $numbers }. Mots de sûreté de ce membre-ci : { $words }
 role-observer = observation
 role-member = membre
 role-organiser = organisation
@@ -234,6 +240,11 @@ event-history-differs = Attention : { $person } a vu une autre histoire que vous
 
 ## Erreurs
 error = Erreur : { $message }
+error-proxy-scheme = Twiza ne peut pas utiliser ce mandataire : son adresse commence par socks5h://, pour que ce soit lui qui cherche aussi le nom du relais. Celui de Tor est socks5h://127.0.0.1:9050. Pour aucun mandataire : none. Rien n'a été envoyé.
+error-proxy-place = L'adresse du mandataire finit par un hôte et un port, comme socks5h://127.0.0.1:9050. Rien n'a été envoyé.
+error-proxy-credentials = Le nom et le mot de passe du mandataire vont ensemble : socks5h://nom:motdepasse@hôte:port. Sans eux, chaque connexion a les siens. Rien n'a été envoyé.
+error-proxy-environment = { $variable } est définie, mais Twiza ne la suit pas. Rien n'a été envoyé. Mettez TWIZA_PROXY=socks5h://hôte:port pour passer par un mandataire, ou TWIZA_PROXY=none pour vous en passer.
+error-no-invitation = Il n'y a pas d'invitation, et personne à qui la demander ici. Donnez-la sur l'entrée standard, avec `twiza join -`.
 error-no-passphrase = Il n'y a pas de phrase secrète, et personne ici à qui la demander. Donnez-la dans TWIZA_PASSPHRASE, ou avec --passphrase-fd.
 error-passphrases-differ = Les deux phrases secrètes diffèrent. Rien n'a été créé ; recommencez.
 error-passphrase-short = La phrase secrète est trop courte : elle protège tout si on vous prend votre appareil. Prenez au moins 8 caractères, mieux : quatre mots.
@@ -283,7 +294,9 @@ reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisab
 reason-rules = Les règles de l'alliance ne le permettent pas.
 error-name-empty = Un nom ne peut pas être vide.
 error-name-long = Un nom ne peut pas dépasser 64 caractères.
-error-name-invisible = Un nom ne peut pas contenir de caractères invisibles ou qui changent le sens du texte.
+error-name-invisible = Un nom ne peut pas contenir de caractères invisibles, inconnus, ou qui changent le sens du texte. Écrivez-le avec des lettres et des espaces ordinaires.
+error-name-punctuation = Un nom ne peut contenir ni deux-points ni parenthèses : ils séparent les noms de la suite. Mettez une virgule ou un tiret.
+error-name-composed = Dans ce nom, les accents sont à part de leurs lettres. Tapez-le de nouveau.
 error-invitation-prefix = Ce n'est pas une invitation : une invitation commence par twiza:join:
 error-invitation-damaged = L'invitation est incomplète ou mal tapée. Copiez-la de nouveau, en entier.
 error-invitation-version = L'invitation vient d'une version plus récente de Twiza. Mettez ce programme à jour.

@@ -37,7 +37,7 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
 }
 
 async fn create(context: &Context<'_>, name: &str, relay: &str, grant: Option<&str>) -> Result<(), Failure> {
-    let (name, relay): (_, RelayAddress) = (Name::new(name)?, relay.parse()?);
+    let (name, relay): (_, RelayAddress) = (Name::composed(name)?, relay.parse()?);
     let engine = context.engine().await?;
     let number = engine.found(&name, &relay, grant).await?;
     context.output.data(

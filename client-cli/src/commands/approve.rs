@@ -20,7 +20,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     let approved = engine.approve(alliance, &arguments.request).await;
     let people = context.or_waiting(&engine, alliance, approved).await?;
-    context.output.data(
+    context.output.people(
         || json!({ "approved": people }),
         || {
             let line =

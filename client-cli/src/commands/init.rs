@@ -20,12 +20,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let (name, organisation) = (Name::new(&arguments.name)?, Name::new(&arguments.organisation)?);
+    let (name, organisation) = (Name::composed(&arguments.name)?, Name::composed(&arguments.organisation)?);
     if Store::exists(context.folder()) {
         return Err(ClientError::ProfileExists(context.folder().to_owned()).into());
     }
     let passphrase = context.new_passphrase()?;
-    let environment = Context::environment();
+    let environment = context.environment();
     let cost = VaultCost::default();
     let engine = Engine::create(context.folder(), &passphrase, cost, &name, &organisation, environment).await?;
     let Whoami { name, organisation, words, .. } = engine.whoami();

@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     context.refresh(&engine, number).await?;
     let alliance = engine.alliance(number).await?;
     let entries = engine.entries(number, 0, !arguments.all).await?;
-    context.output.data(
+    context.output.people(
         || json!({ "alliance": alliance, "entries": entries }),
         || entries.iter().map(|entry| render::entry(context.language, entry)).collect::<Vec<_>>().join("\n"),
     );

@@ -17,7 +17,7 @@ pub(crate) enum Commands {
 pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), Failure> {
     let Commands::Check { address } = command;
     let address: RelayAddress = address.parse()?;
-    let connector = Context::environment().connector;
+    let connector = context.environment().connector;
     let connection = connector.connect(&address).map_err(twiza_client::ClientError::from)?;
     let describe = connection.describe().await.map_err(twiza_client::ClientError::from)?;
     let speaks_ours = (describe.protocol_min..=describe.protocol_max).contains(&PROTOCOL_VERSION);

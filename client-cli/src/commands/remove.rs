@@ -3,7 +3,7 @@
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::render;
+use crate::{render, typed};
 use clap::Args;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     context.refresh(&engine, alliance).await?;
-    let removed = engine.remove(alliance, &arguments.member).await;
+    let removed = engine.remove(alliance, &typed::composed(&arguments.member)).await;
     let name = context.or_waiting(&engine, alliance, removed).await?;
     context
         .output

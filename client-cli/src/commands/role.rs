@@ -4,7 +4,7 @@ use super::invite::RoleName;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::render;
+use crate::{render, typed};
 use clap::Args;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     context.refresh(&engine, alliance).await?;
-    let changed = engine.set_role(alliance, &arguments.member, arguments.role.into()).await;
+    let changed = engine.set_role(alliance, &typed::composed(&arguments.member), arguments.role.into()).await;
     let name = context.or_waiting(&engine, alliance, changed).await?;
     let role = format!("{:?}", arguments.role).to_lowercase();
     context.output.data(

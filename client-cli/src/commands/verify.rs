@@ -3,7 +3,7 @@
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::render;
+use crate::{render, typed};
 use clap::Args;
 use serde_json::json;
 use twiza_client::Engine;
@@ -35,7 +35,7 @@ async fn verify_person(
     alliance: AllianceNumber,
     wanted: &str,
 ) -> Result<(), Failure> {
-    let found = engine.find_member(alliance, wanted).await?;
+    let found = engine.find_member(alliance, &typed::composed(wanted)).await?;
     context.output.data(
         || json!({ "person": found.person, "safety_numbers": found.words.to_string() }),
         || {

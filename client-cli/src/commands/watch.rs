@@ -34,9 +34,9 @@ pub(crate) async fn run(alliance: InAlliance, context: &Context<'_>) -> Result<(
 fn tell(context: &Context<'_>, event: &WatchEvent) {
     match event {
         WatchEvent::Entry(entry) => {
-            context.output.data(|| json!({ "entry": entry }), || render::entry(context.language, entry));
+            context.output.people(|| json!({ "entry": entry }), || render::entry(context.language, entry));
         }
-        WatchEvent::Offline(error) if context.output.is_json() => Output::talk(&error.to_string()),
+        WatchEvent::Offline(error) if context.output.is_json() => Output::talk(&render::line(&error.to_string())),
         WatchEvent::Offline(error) => {
             context.talk("talk-offline", &[("cause", render::line(&error.to_string()).into())]);
         }

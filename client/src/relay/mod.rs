@@ -1,6 +1,7 @@
 //! Connections to relays.
 
 pub mod http;
+pub mod proxy;
 mod tls;
 
 use async_trait::async_trait;
@@ -29,8 +30,8 @@ pub enum RelayError {
         /// Host and port.
         host: String,
     },
-    /// The relay refuses, with a code.
-    #[error("the relay refuses: {}", .0.title)]
+    /// The relay refuses, with a code. Its own title is not shown: the words are ours, the code chooses among them.
+    #[error("the relay refuses: {}", .0.code.title())]
     Refused(Box<Problem>),
     /// The relay's answer is not of the protocol's form.
     #[error("the relay's answer is not understood: {0}")]

@@ -1,9 +1,15 @@
 //! Relays over HTTP.
 
+mod answer;
+mod arrivals;
+#[cfg(test)]
+mod tests;
+
+use super::proxy::Proxy;
 use super::{InboundFrame, Page, RelayConnection, RelayConnector, RelayError, tls};
 use crate::clock::Clock;
+use answer::{Body, Cut, JSON_BYTES_MAX, PAGE_BYTES_MAX};
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -11,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use twiza_crypto::Random;
 use twiza_protocol::proof::PROOF_HEADER;
 use twiza_protocol::{
     CoarseTime, Describe, FrameDigest, MailboxAddress, MailboxKey, OpenRequest, Opened, Problem, ProblemCode, Receipt,
@@ -21,23 +28,41 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest silence inside an answer; a watch has heartbeats well within it.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Connects over HTTP/2 or HTTP/1.1 with TLS 1.3.
+/// Connects over HTTP/2 or HTTP/1.1 with TLS 1.3. Proxies of the environment are not followed; see [`super::proxy`].
 pub struct HttpConnector {
     clock: Arc<dyn Clock>,
+    proxy: Option<(Proxy, Random)>,
 }
 
 impl HttpConnector {
     /// A connector whose proofs carry this clock's time, corrected by each relay's.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        Self { clock, proxy: None }
+    }
+
+    /// The same, through a proxy. Without it, relays see this machine's address. Each connection that is made has
+    /// credentials of its own at the proxy where it has none from the user.
+    #[must_use]
+    pub fn through(self, proxy: Proxy, random: Random) -> Self {
+        Self { proxy: Some((proxy, random)), ..self }
+    }
+
+    fn proxy_of_one_connection(&self) -> Result<Option<reqwest::Proxy>, RelayError> {
+        let Some((proxy, random)) = &self.proxy else { return Ok(None) };
+        let url = proxy.for_one_connection(random).map_err(|_| RelayError::Protocol("no randomness for a proxy"))?;
+        reqwest::Proxy::all(url).map(Some).map_err(|_| RelayError::Protocol("the proxy cannot be set up"))
     }
 }
 
 impl RelayConnector for HttpConnector {
     fn connect(&self, address: &RelayAddress) -> Result<Arc<dyn RelayConnection>, RelayError> {
         let tls = tls::client_config(address).map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder().no_proxy();
+        if let Some(proxy) = self.proxy_of_one_connection()? {
+            client = client.proxy(proxy);
+        }
+        let client = client
             .tls_backend_preconfigured(tls)
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
@@ -110,13 +135,20 @@ impl HttpRelay {
             return Ok(response);
         }
         let status = response.status();
-        let octets = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let octets = Body::of(response, JSON_BYTES_MAX).whole().await.map_err(|cut| self.cut(&cut))?;
         match serde_json::from_slice::<Problem>(&octets) {
             Ok(problem) => Err(RelayError::Refused(Box::new(problem))),
             Err(_) if status == StatusCode::BAD_GATEWAY || status == StatusCode::SERVICE_UNAVAILABLE => {
                 Err(RelayError::Unreachable { host: self.host(), cause: status.to_string() })
             }
             Err(_) => Err(RelayError::Protocol("an error without a problem document")),
+        }
+    }
+
+    fn cut(&self, cut: &Cut) -> RelayError {
+        match cut {
+            Cut::Network(error) => self.unreachable(error),
+            Cut::TooLong => RelayError::Protocol("an answer that is too long"),
         }
     }
 
@@ -133,7 +165,7 @@ impl HttpRelay {
     }
 
     async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T, RelayError> {
-        let octets = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let octets = Body::of(response, JSON_BYTES_MAX).whole().await.map_err(|cut| self.cut(&cut))?;
         serde_json::from_slice(&octets).map_err(|_| RelayError::Protocol("an answer that is not of the right form"))
     }
 
@@ -187,11 +219,11 @@ impl RelayConnection for HttpRelay {
         let address = mailbox.address();
         let url = self.mailbox_url(&address, &format!("/frames?after={after}"));
         let response = self.signed(mailbox, Verb::Read { after }, b"", || self.client.get(&url)).await?;
-        let mut stream = response.bytes_stream();
+        let mut body = Body::of(response, PAGE_BYTES_MAX);
         let mut decoder = RecordDecoder::default();
         let mut frames = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            decoder.push(&chunk.map_err(|error| self.unreachable(&error))?);
+        while let Some(chunk) = body.next().await.map_err(|cut| self.cut(&cut))? {
+            decoder.push(&chunk);
             while let Some(record) = next(&mut decoder)? {
                 match record {
                     Record::Frame { sequence, closing, octets, .. } => {
@@ -221,35 +253,8 @@ impl RelayConnection for HttpRelay {
         let request = self.client.post(format!("{}/v1/watch", self.base));
         let response = self.send(request.header(CONTENT_TYPE, "application/json").body(body)).await?;
         let (sender, receiver) = mpsc::channel(16);
-        tokio::spawn(tell_arrivals(response, addresses, sender));
+        tokio::spawn(arrivals::tell(response, addresses, sender));
         Ok(receiver)
-    }
-}
-
-/// Tells which mailbox each record of a watch is about, until the stream ends, a record cannot be read, or nobody
-/// listens. A refused or lagging mailbox is told as well: the listener reads it and finds out why.
-async fn tell_arrivals(response: Response, addresses: Vec<MailboxAddress>, sender: mpsc::Sender<MailboxAddress>) {
-    let mut stream = response.bytes_stream();
-    let mut decoder = RecordDecoder::default();
-    loop {
-        let chunk = tokio::select! {
-            chunk = stream.next() => chunk,
-            // A closed mailbox has no more frames: without this, its stream would stay open as long as the connection.
-            () = sender.closed() => return,
-        };
-        let Some(Ok(chunk)) = chunk else { return };
-        decoder.push(&chunk);
-        while let Ok(Some(record)) = decoder.next_record() {
-            let slot = match record {
-                Record::Frame { slot, .. } => slot,
-                Record::Refused { .. } | Record::Lagging { .. } => return,
-                Record::Head { .. } | Record::More { .. } | Record::Heartbeat => continue,
-            };
-            let Some(address) = addresses.get(usize::from(slot)) else { return };
-            if sender.send(*address).await.is_err() {
-                return;
-            }
-        }
     }
 }
 
