@@ -1,0 +1,85 @@
+//! Servers to be read from: a relay, and TLS with a key of its own.
+
+use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use twiza_protocol::{CoarseTime, FrameDigest, MailboxKey, RelayKey, Request, Verb};
+use twiza_relay::store::{Append, Days, Quotas, SqliteStore, Store};
+use twiza_relay::{Clock, Running, Settings, SystemClock, cli, start_on};
+
+pub(crate) struct Served {
+    _folder: TempDir,
+    running: Running,
+    shutdown: CancellationToken,
+    pub(crate) mailbox: MailboxKey,
+    pub(crate) key: RelayKey,
+    pub(crate) address: SocketAddr,
+}
+
+impl Served {
+    /// A relay with one mailbox of so many frames.
+    pub(crate) fn with_frames(runtime: &Runtime, frames: usize) -> Self {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let mut settings = Settings::in_folder(folder.path().join("relay"));
+        settings.listen = "127.0.0.1:0".parse().unwrap();
+        // A heartbeat would be counted as part of a frame.
+        settings.heartbeat_seconds = 3600;
+        cli::init::create(&settings).unwrap();
+        let file = settings.folder().database();
+        std::fs::File::create_new(&file).unwrap();
+        let store = Arc::new(runtime.block_on(SqliteStore::open(&file)).unwrap());
+        let mailbox = MailboxKey::from_seed(&[1; 32]);
+        runtime.block_on(fill(&*store, &mailbox, frames));
+        let listener = TcpListener::bind(settings.listen).unwrap();
+        let shutdown = CancellationToken::new();
+        let started = start_on(store, settings, listener, Arc::new(SystemClock), shutdown.clone());
+        let running = runtime.block_on(started).unwrap();
+        let key = *running.address().key();
+        let address = SocketAddr::from(([127, 0, 0, 1], running.address().port()));
+        Self { _folder: folder, running, shutdown, mailbox, key, address }
+    }
+
+    pub(crate) fn prove(&self, verb: Verb, body: &[u8]) -> twiza_protocol::Proof {
+        let time: CoarseTime = SystemClock.now();
+        self.mailbox.prove(&Request { relay: &self.key, verb, time, body: FrameDigest::of(body) })
+    }
+
+    pub(crate) fn stop(self, runtime: &Runtime) {
+        self.shutdown.cancel();
+        runtime.block_on(self.running.stopped()).unwrap();
+    }
+}
+
+async fn fill(store: &dyn Store, mailbox: &MailboxKey, frames: usize) {
+    let (address, today, quotas) = (mailbox.address(), SystemClock.now().day(), Quotas::default());
+    let days = Days { today, expires: today.plus_days(30) };
+    store.open_batch(&[address], days, &quotas).await.unwrap()[0].unwrap();
+    let counts: Vec<_> = (0..frames).collect();
+    for counts in counts.chunks(256) {
+        let append = |count: &usize| {
+            let octets = crate::frame(*count);
+            Append { address, digest: FrameDigest::of(&octets), octets: octets.into(), closing: false }
+        };
+        let batch: Vec<_> = counts.iter().map(append).collect();
+        assert!(store.append_batch(&batch, days, &quotas).await.unwrap().iter().all(Result::is_ok));
+    }
+}
+
+/// TLS as a relay has it, with a new key.
+pub(crate) fn tls() -> (RelayKey, Arc<ServerConfig>) {
+    let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let key = RelayKey::from_bytes(pair.public_key_raw().try_into().unwrap());
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
+    let private = PrivatePkcs8KeyDer::from(pair.serialize_der());
+    let mut tls = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private.into())
+        .unwrap();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    (key, Arc::new(tls))
+}
