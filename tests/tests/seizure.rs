@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
 use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 use twiza_client::Engine;
@@ -42,8 +43,16 @@ async fn a_seized_relay_tells_nothing_of_an_alliance() -> Result<()> {
     in_files.push(Secret::octets("the members' network address", &[127, 0, 77, 41]));
 
     let known = one_address(&data).await?;
-    let memory = search::memory(relay.id(), &secrets)?;
-    let control = search::memory(relay.id(), std::slice::from_ref(&known))?;
+    if cfg!(target_os = "linux") {
+        let control = search::memory(relay.id(), std::slice::from_ref(&known))?;
+        ensure!(!control.found.is_empty(), "this test does not see the relay's memory");
+        let memory = search::memory(relay.id(), &secrets)?;
+        println!("searched: {} KiB of memory", memory.searched >> 10);
+        assert_eq!(memory.found, Vec::<String>::new(), "in the memory");
+    } else {
+        // Past the test runner, which shows nothing of a test that passes.
+        writeln!(std::io::stderr(), "SKIPPED: the relay's memory is searched on Linux only; run this test there")?;
+    }
     relay.kill()?;
     let files = search::files(&data, &in_files)?;
     let log = std::fs::read(data.with_extension("log"))?;
@@ -51,12 +60,10 @@ async fn a_seized_relay_tells_nothing_of_an_alliance() -> Result<()> {
         !log.is_empty() && !search::files(&data, &[known])?.found.is_empty(),
         "this test sees neither log nor files"
     );
-    ensure!(!control.found.is_empty(), "this test does not see the relay's memory");
 
     report(&data).await?;
-    println!("searched: {} KiB of files, {} KiB of memory", files.searched >> 10, memory.searched >> 10);
+    println!("searched: {} KiB of files", files.searched >> 10);
     assert_eq!(files.found, Vec::<String>::new(), "in the files");
-    assert_eq!(memory.found, Vec::<String>::new(), "in the memory");
     let log = search::files(&data.with_extension("log"), &secrets)?;
     assert_eq!(log.found, Vec::<String>::new(), "in the log");
     Ok(())
