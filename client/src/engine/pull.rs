@@ -498,7 +498,7 @@ async fn whole_payload(
     }
     let mut parts = Vec::with_capacity(content.earlier.len());
     for digest in &content.earlier {
-        let Some(part) = reading::take_part(step, alliance, digest).await? else { return Ok(None) };
+        let Some(part) = reading::part(step, alliance, digest).await? else { return Ok(None) };
         let Ok(part) = keys.frame.open(&part) else { return Ok(None) };
         parts.push(part);
     }

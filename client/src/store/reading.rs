@@ -66,13 +66,14 @@ pub(crate) async fn keep_part(
     Ok(())
 }
 
-/// Takes a part out, if it is there.
-pub(crate) async fn take_part(
+/// A part, if it is there. It stays: any member can name it as a part of something else, and must not take it away from
+/// the payload it belongs to.
+pub(crate) async fn part(
     connection: &mut SqliteConnection,
     alliance: i64,
     digest: &FrameDigest,
 ) -> Result<Option<Vec<u8>>, ClientError> {
-    let query = sqlx::query_scalar("delete from part where alliance = ? and digest = ? returning frame");
+    let query = sqlx::query_scalar("select frame from part where alliance = ? and digest = ?");
     Ok(query.bind(alliance).bind(&digest.as_bytes()[..]).fetch_optional(connection).await?)
 }
 
