@@ -74,8 +74,8 @@ pub(crate) fn run(programs: &Programs, folder: &Path) -> anyhow::Result<()> {
     let relay = Relay::start(&programs.relay, &folder.join("relay"))?;
 
     say("2. Three people of three organisations make their profiles, each encrypted under a passphrase.");
-    amina.types(&["init", "--name", "Amina", "--organisation", "Nour"])?;
-    karim.types(&["init", "--name", "Karim", "--organisation", "Amal"])?;
+    amina.types(&["init", "--name", "Amina", "--organisation", "Annour"])?;
+    karim.types(&["init", "--name", "Karim", "--organisation", "Tadamun"])?;
     zineb.types(&["init", "--name", "Zineb", "--organisation", "Tifawin"])?;
 
     say("3. Amina founds an alliance and invites the two others.");
@@ -85,7 +85,7 @@ pub(crate) fn run(programs: &Programs, folder: &Path) -> anyhow::Result<()> {
         newcomer.types(&["join", invitation.trim()])?;
     }
     let requests = amina.types(&["requests"])?;
-    ensure!(requests.contains("Karim (Amal)") && requests.contains("Zineb (Tifawin)"), "a request is missing");
+    ensure!(requests.contains("Karim (Tadamun)") && requests.contains("Zineb (Tifawin)"), "a request is missing");
     amina.types(&["approve", "1", "2"])?;
     for newcomer in [&karim, &zineb] {
         newcomer.types(&["read"])?;
@@ -123,7 +123,7 @@ pub(crate) fn run(programs: &Programs, folder: &Path) -> anyhow::Result<()> {
 
     say("8. The relay is seized. This is what it holds:");
     relay.stop()?;
-    let secrets = ["Amina", "Karim", "Zineb", "Nour", "Amal", "Tifawin", "Tawiza", texts[1], texts[3], after];
+    let secrets = ["Amina", "Karim", "Zineb", "Annour", "Tadamun", "Tifawin", "Tawiza", texts[1], texts[3], after];
     seizure::show(&folder.join("relay"), &secrets)?;
     println!("\nThat was the tour: nothing was faked, and everything it made is deleted again.");
     Ok(())

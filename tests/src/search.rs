@@ -13,16 +13,26 @@ pub struct Secret {
     octets: Vec<u8>,
 }
 
+/// Octets that a secret has at least: fewer are found by chance where megabytes look random.
+const OCTETS_MIN: usize = 8;
+
 impl Secret {
     /// Words that a person would recognise.
+    ///
+    /// # Panics
+    /// Where they are so short that chance finds them.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self { name: text.to_owned(), octets: text.as_bytes().to_vec() }
+        Self::octets(text, text.as_bytes())
     }
 
     /// Octets, such as a key.
+    ///
+    /// # Panics
+    /// Where they are so few that chance finds them.
     #[must_use]
     pub fn octets(name: &str, octets: &[u8]) -> Self {
+        assert!(octets.len() >= OCTETS_MIN, "{name} would be found by chance");
         Self { name: name.to_owned(), octets: octets.to_vec() }
     }
 }
