@@ -1,6 +1,7 @@
 //! The two programs as scripts use them: the main job in JSON, and what is answered to bad input.
 
 use anyhow::{Context, Result};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -300,5 +301,35 @@ fn what_is_said_while_the_relay_is_down_arrives_once_when_it_is_back() -> Result
     assert_eq!(heard, [("Amina".to_owned(), "kept".to_owned())]);
     assert_eq!(karim.asks(&["read"])?["alliance"]["status"], "removed");
     assert_eq!(texts(&amina.asks(&["read", "--all"])?), heard, "once");
+    Ok(())
+}
+
+#[test]
+fn a_relay_with_an_ordinary_certificate_works_for_those_who_trust_its_authority() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let authority_key = KeyPair::generate()?;
+    let mut parameters = CertificateParams::new(Vec::new())?;
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(parameters, authority_key)?;
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &authority)?;
+    std::fs::write(file("authority.pem"), authority.pem())?;
+    std::fs::write(file("relay.pem"), certificate.pem())?;
+    std::fs::write(file("relay-key.pem"), key.serialize_pem())?;
+
+    let data = folder.path().join("relay");
+    RelayProcess::init(programs!(), &data, "127.0.0.1:0")?;
+    let (chain, private) = (file("relay.pem"), file("relay-key.pem"));
+    let arguments = ["--transport", "webpki", "--public-host", "localhost", "--certificate-file", &chain];
+    let serve = RelayProcess::serve(programs!(), &data, &[&arguments[..], &["--private-key-file", &private]].concat());
+    let Ok(relay) = serve else { anyhow::bail!(std::fs::read_to_string(data.with_extension("log"))?) };
+    assert!(relay.address.starts_with("https://localhost:"), "{}", relay.address);
+    let amina = Person::new(programs!(), &folder.path().join("home"), "amina");
+    let check = ["--json", "relay", "check", &relay.address];
+    let trusting = amina.command(&check).env("SSL_CERT_FILE", file("authority.pem")).output()?;
+    assert!(trusting.status.success(), "{}", String::from_utf8_lossy(&trusting.stderr));
+    let wary = amina.command(&check).output()?;
+    assert!(!wary.status.success(), "nobody vouches for it on this machine");
     Ok(())
 }
