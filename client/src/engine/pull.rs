@@ -92,6 +92,9 @@ impl Engine {
     /// Everything was read, and frames that the relay gave a receipt for were not among it: it has lost them, or never
     /// had them. They are sent again next time.
     async fn check_receipts(&self, acknowledged: &[i64]) -> Result<(), ClientError> {
+        if acknowledged.is_empty() {
+            return Ok(());
+        }
         let mut step = self.store.begin().await?;
         let broken = outbox::take_receipts_back(&mut step, acknowledged).await?;
         step.commit().await?;

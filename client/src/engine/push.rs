@@ -159,8 +159,8 @@ impl Engine {
             _ => return Ok(Prepared::Over),
         }
         let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
-        let other_commit = outbox::sealed_commit(&mut step, row.id).await?.is_some();
-        if must_wait(&group, &intent.want) || (intent.want.is_commit() && other_commit) {
+        let waits_for_commit = intent.want.is_commit() && outbox::has_sealed_commit(&mut step, row.id).await?;
+        if waits_for_commit || must_wait(&group, &intent.want) {
             return Ok(Prepared::Waits);
         }
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;

@@ -210,14 +210,10 @@ pub(crate) async fn take_receipts_back(connection: &mut SqliteConnection, frames
     Ok(found > 0)
 }
 
-/// The intent whose commit is sealed and not decided yet. There is at most one: the group holds one pending commit.
-pub(crate) async fn sealed_commit(
-    connection: &mut SqliteConnection,
-    alliance: i64,
-) -> Result<Option<i64>, ClientError> {
+/// Whether a commit is sealed and not decided yet. There is at most one: the group holds one pending commit.
+pub(crate) async fn has_sealed_commit(connection: &mut SqliteConnection, alliance: i64) -> Result<bool, ClientError> {
     let open = open_intents(connection, alliance).await?;
-    let sealed = open.iter().find(|intent| intent.want.is_commit() && intent.state == IntentState::Sealed);
-    Ok(sealed.map(|intent| intent.id))
+    Ok(open.iter().any(|intent| intent.want.is_commit() && intent.state == IntentState::Sealed))
 }
 
 /// Drops a frame that no mailbox will take any more.
