@@ -1,13 +1,9 @@
 //! One connection, one frame at a time: the acknowledgement beside the three things it cannot do without.
 
 use crate::load::{Connection, frame};
-use crate::{Bench, FRAME_BYTES, ROUNDS, median, micros, percentile, raw};
-use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use crate::{Bench, FRAME_BYTES, ROUNDS, bare_tls, median, micros, percentile, raw};
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -53,18 +49,10 @@ fn middle(mut times: Vec<Duration>) -> f64 {
 /// A frame there, an answer back, over TLS and nothing else. The server is on the relay's runtime, the client on the
 /// load's kind of thread.
 fn echo(bench: &Bench) -> Vec<Duration> {
-    let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
-    let key = RelayKey::from_bytes(pair.public_key_raw().try_into().unwrap());
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
-    let private = PrivatePkcs8KeyDer::from(pair.serialize_der());
-    let mut tls = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private.into())
-        .unwrap();
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let (key, tls) = bare_tls::config();
     let listener = bench.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    let server = bench.runtime.spawn(answer(listener, TlsAcceptor::from(Arc::new(tls))));
+    let server = bench.runtime.spawn(answer(listener, TlsAcceptor::from(tls)));
     let times = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(ask(address, key))

@@ -13,6 +13,8 @@
 //! shares the machine, so the relay alone is faster. Absolute figures drift with disk and neighbours: the three are
 //! measured in turn, several times, and the median of each is told. Read the ratios.
 
+#[path = "../support/bare_tls.rs"]
+mod bare_tls;
 mod latency;
 mod load;
 mod no_store;

@@ -1,7 +1,8 @@
 //! One reader and a long backlog.
 
+use crate::bare_tls;
 use crate::connection::Connection;
-use crate::served::{Served, tls};
+use crate::served::Served;
 use crate::{RECORD_BYTES, ROUNDS, median};
 use axum::Router;
 use axum::body::Body;
@@ -53,7 +54,7 @@ pub(crate) fn compare(runtime: &Runtime) {
 
 /// Pages of so many records, which the path tells, without anything behind them.
 fn serve_static(runtime: &Runtime, page_bytes: usize) -> (RelayKey, SocketAddr) {
-    let (key, tls) = tls();
+    let (key, tls) = bare_tls::config();
     let page = Bytes::from(vec![0x5a; page_bytes]);
     let answer = async move |axum::extract::Path(frames): axum::extract::Path<usize>| {
         let octets = page.slice(..frames * RECORD_BYTES);

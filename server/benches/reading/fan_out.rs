@@ -1,7 +1,8 @@
 //! One frame to many live watchers.
 
+use crate::bare_tls;
 use crate::connection::Connection;
-use crate::served::{Served, tls};
+use crate::served::Served;
 use crate::{RECORD_BYTES, ROUNDS, frame, median};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -109,7 +110,7 @@ async fn publish(relay: SocketAddr, key: RelayKey, watch: Vec<u8>, appends: Vec<
 }
 
 fn through_loop(runtime: &Runtime) -> f64 {
-    let (key, tls) = tls();
+    let (key, tls) = bare_tls::config();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let (go, goes) = mpsc::unbounded_channel();

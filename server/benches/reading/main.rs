@@ -10,6 +10,8 @@
 //! The readers are one thread; they share the machine. Relay and limit are measured in turn, several times; the median of
 //! each is told.
 
+#[path = "../support/bare_tls.rs"]
+mod bare_tls;
 mod catch_up;
 mod connection;
 mod fan_out;

@@ -1,8 +1,5 @@
 //! Servers to be read from: a relay, and TLS with a key of its own.
 
-use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -68,18 +65,4 @@ async fn fill(store: &dyn Store, mailbox: &MailboxKey, frames: usize) {
         let batch: Vec<_> = counts.iter().map(append).collect();
         assert!(store.append_batch(&batch, days, &quotas).await.unwrap().iter().all(Result::is_ok));
     }
-}
-
-/// TLS as a relay has it, with a new key.
-pub(crate) fn tls() -> (RelayKey, Arc<ServerConfig>) {
-    let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
-    let key = RelayKey::from_bytes(pair.public_key_raw().try_into().unwrap());
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
-    let private = PrivatePkcs8KeyDer::from(pair.serialize_der());
-    let mut tls = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private.into())
-        .unwrap();
-    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    (key, Arc::new(tls))
 }
