@@ -17,6 +17,13 @@ pub enum CryptoError {
     /// A public key of another length than the suite's. The peer's fault (see `docs/threat-model.md`).
     #[error("a public key has the wrong length")]
     KeyLength,
+    /// A commit's path does not work for this member, whatever it does for others (RFC 9420, section 16.12). Its author's
+    /// fault, or one's own state is damaged: it is reported to the others.
+    #[error("the commit's path does not work here")]
+    PathFailed,
+    /// Something by one's own leaf that this state never made: the state is an old copy. It must not be used any more.
+    #[error("made by another copy of one's own keys")]
+    OwnCopy,
     /// A commit against the alliance's rules. Its author's fault; the group goes on without it.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),

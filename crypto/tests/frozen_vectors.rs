@@ -62,7 +62,7 @@ fn frame_key() -> FrameKey {
 
 #[test]
 fn frames_are_frozen() {
-    let author = AuthorSeal { leaf_index: 258, signature: [7; 64] };
+    let author = AuthorSeal { leaf_index: 258, removes: vec![513], signature: [7; 64] };
     for (vector, kind, author, body) in [
         ("message", ContentKind::Message, None, "azul"),
         ("commit", ContentKind::Commit, Some(author), "a commit"),
@@ -86,8 +86,8 @@ fn a_frame_is_what_the_specification_says() {
     let opened = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &aad }).expect("its key");
     let end = opened.iter().rposition(|octet| *octet != 0).expect("a content") + 1;
     assert_eq!(hex(&opened[..end]), frozen("content of frame commit"));
-    let seal = [&[1][..], &258_u32.to_be_bytes(), &[7; 64]].concat();
-    let expected = [&[1, 3, 0][..], &seal, &[8], b"a commit"].concat();
+    let seal = [&[1][..], &258_u32.to_be_bytes(), &[4], &513_u32.to_be_bytes(), &[7; 64]].concat();
+    let expected = [&[1, 3, 0][..], &seal, &[0, 8], b"a commit"].concat();
     assert_eq!(&opened[..end], &expected);
     assert_eq!(opened.len(), FrameSize::Kib1.bytes() - 24 - 16);
 }
@@ -113,7 +113,7 @@ fn a_frame_by_a_member_that_holds_no_content_is_refused() {
         ("a part with an author", 1, &[0]),
         ("a digest that is cut", 2, &[31]),
         ("an author who neither is nor is not", 3, &[2]),
-        ("a body longer than the frame", 72, &[0x7f, 0xff]),
+        ("a body longer than the frame", 78, &[0x7f, 0xff]),
     ] {
         let refused = resealed(place, octets);
         assert!(matches!(refused, Err(CryptoError::Malformed("frame content"))), "{what}: {refused:?}");
@@ -122,8 +122,8 @@ fn a_frame_by_a_member_that_holds_no_content_is_refused() {
 
 #[test]
 fn kinds_of_content_are_frozen() {
-    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Welcome};
-    let codes = [Part, Message, Proposal, Commit, JoinRequest, Welcome, Decline].map(ContentKind::code);
+    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Report, Rival, Welcome};
+    let codes = [Part, Message, Proposal, Commit, Report, Rival, JoinRequest, Welcome, Decline].map(ContentKind::code);
     assert_eq!(hex(&codes), frozen("content kinds"));
 }
 

@@ -59,7 +59,7 @@ fn invisible() -> impl Strategy<Value = char> {
 
 /// The frames of a payload, opened, with their digests.
 fn opened(body: &[u8], kind: ContentKind, seed: u64) -> Vec<(FrameDigest, Content)> {
-    let author = AuthorSeal { leaf_index: 1, signature: [2; 64] };
+    let author = AuthorSeal { leaf_index: 1, removes: vec![3, 4], signature: [2; 64] };
     let author = (kind == ContentKind::Commit).then_some(author);
     let frames = seal_payload(&frame_key(), kind, body, author.as_ref(), FrameSize::Kib1, &seeded(seed));
     let frames: Vec<Frame> = frames.expect("sealing");

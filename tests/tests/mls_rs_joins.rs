@@ -131,7 +131,7 @@ impl<C: MlsConfig> Peer<C> {
         let suite = RustCryptoProvider::default().cipher_suite_provider(PEERS_SUITE).expect("the suite");
         let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), FrameDigest::of(commit).as_bytes()].concat();
         let signature = suite.sign(&self.leaf_key, &signed).expect("a signature");
-        AuthorSeal { leaf_index, signature: signature.try_into().expect("64 octets") }
+        AuthorSeal { leaf_index, removes: Vec::new(), signature: signature.try_into().expect("64 octets") }
     }
 }
 

@@ -7,14 +7,12 @@ use crate::alliance::{AllianceState, MEMBERS_MAX, Role, Seat};
 use crate::content::AuthorSeal;
 use crate::identity::Identity;
 use crate::judge::{CommitFacts, judge};
+use crate::roster::sealed_by_author;
 use crate::{CryptoError, Obstacle};
 use ed25519_dalek::Signer as _;
 use openmls::prelude::LeafNodeIndex;
 use openmls_traits::OpenMlsProvider;
-use sha2::{Digest, Sha256};
 use twiza_protocol::{FrameSize, MailboxAddress};
-
-const LABEL: &[u8] = b"twiza commit v1\0";
 
 /// Members that one commit may add: batched adds cost more than their number (see `docs/performance.md`).
 pub const ADDITIONS_MAX: usize = 100;
@@ -59,6 +57,8 @@ impl Group {
         let departing = self.departures();
         let after = self.state_after(change, &departing)?;
         let removals = self.removals(change, &departing)?;
+        let mut removes: Vec<u32> = removals.iter().map(LeafNodeIndex::u32).collect();
+        removes.sort_unstable();
         let extensions = (after != self.alliance).then(|| group_context_extensions(&after)).transpose()?;
         let frame_size = crate::seal::commit_frame_size(self.alliance.seats.len().max(after.seats.len()));
         let mut builder = self.mls.commit_builder().force_self_update(true).propose_removals(removals);
@@ -81,7 +81,7 @@ impl Group {
         judge(&self.alliance, &self.pending_facts()?)?;
         let commit = commit.to_bytes().map_err(CryptoError::mls)?;
         let welcome = welcome.map(|welcome| welcome.to_bytes().map_err(CryptoError::mls)).transpose()?;
-        let author = self.author_seal(address, &commit);
+        let author = self.author_seal(address, &commit, removes);
         Ok(PendingCommit { commit, welcome, author, frame_size })
     }
 
@@ -109,9 +109,9 @@ impl Group {
         self.mls.pending_commit().is_some()
     }
 
-    fn author_seal(&self, address: &MailboxAddress, commit: &[u8]) -> AuthorSeal {
-        let signature = self.device.0.sign(&sealed_by_author(address, commit)).to_bytes();
-        AuthorSeal { leaf_index: self.mls.own_leaf_index().u32(), signature }
+    fn author_seal(&self, address: &MailboxAddress, commit: &[u8], removes: Vec<u32>) -> AuthorSeal {
+        let signature = self.device.0.sign(&sealed_by_author(address, commit, &removes)).to_bytes();
+        AuthorSeal { leaf_index: self.mls.own_leaf_index().u32(), removes, signature }
     }
 
     /// What one's own pending commit does.
@@ -169,9 +169,4 @@ impl Group {
 /// Whether a proposal is part of this commit itself and not from the queue of others' proposals.
 fn is_own(queued: &openmls::prelude::QueuedProposal) -> bool {
     queued.proposal_or_ref_type() == openmls::prelude::ProposalOrRefType::Proposal
-}
-
-pub(super) fn sealed_by_author(address: &MailboxAddress, commit: &[u8]) -> Vec<u8> {
-    let digest: [u8; 32] = Sha256::digest(commit).into();
-    [LABEL, address.as_bytes(), &digest].concat()
 }

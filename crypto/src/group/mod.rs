@@ -17,6 +17,9 @@ use crate::identity::{Identity, IdentityKey};
 use crate::message::Message;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
+use crate::report::Report;
+use crate::roster::{Roster, RosterEntry};
+use crate::seal::MarkKey;
 use crate::state::Provider;
 use crate::suite::{ALLIANCE_EXTENSION, CIPHERSUITE, RECOVERY_EXTENSION, capabilities};
 use crate::{CryptoError, GroupState, Obstacle, Random, StateChanges};
@@ -30,7 +33,8 @@ use openmls::prelude::{
 use openmls_traits::OpenMlsProvider;
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
-use twiza_protocol::RelayKey;
+use sha2::{Digest as _, Sha256};
+use twiza_protocol::{MailboxAddress, RelayKey};
 use zeroize::Zeroizing;
 
 const DEVICE_KEY_ENTRY: &[u8] = b"twiza device key";
@@ -76,6 +80,10 @@ impl DeviceKey {
 
     fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
+    }
+
+    fn mark_key(&self) -> MarkKey {
+        MarkKey::of_device(self.0.as_bytes())
     }
 }
 
@@ -261,10 +269,40 @@ impl Group {
     /// # Errors
     /// [`CryptoError::NotPossible`] where this member is out.
     pub fn epoch_keys(&self, relay: &RelayKey, branch: Branch) -> Result<EpochKeys, CryptoError> {
-        EpochKeys::export(relay, branch, |label, context, length| {
+        let keys = EpochKeys::export(relay, branch, |label, context, length| {
             let exported = self.mls.export_secret(self.provider.crypto(), label, context, length);
             exported.map_err(|_| Obstacle::NotMember.into())
-        })
+        })?;
+        Ok(keys.marking(self.device.mark_key()))
+    }
+
+    /// Who is in this epoch, to be kept when it is over.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unverified`] where leaves and seats do not match.
+    pub fn roster(&self) -> Result<Roster, CryptoError> {
+        let entry = |member: openmls::prelude::Member| {
+            let Person { identity, name, organisation } = credential::read_verified(&member.credential)?;
+            let seat = self.alliance.seat(&identity).ok_or(CryptoError::Unverified("a member without a seat"))?;
+            let signature_key = member.signature_key.try_into().map_err(|_| CryptoError::KeyLength)?;
+            Ok(RosterEntry {
+                leaf_index: member.index.u32(),
+                signature_key,
+                identity,
+                name,
+                organisation,
+                role: seat.role,
+            })
+        };
+        Ok(Roster { entries: self.mls.members().map(entry).collect::<Result<_, CryptoError>>()? })
+    }
+
+    /// Says by one's leaf key that a commit, which closed the mailbox with this address, cannot be followed.
+    #[must_use]
+    pub fn report(&self, address: &MailboxAddress, commit: &[u8]) -> Report {
+        let digest = Sha256::digest(commit).into();
+        let signature = self.device.0.sign(&Report::signed(address, &digest)).to_bytes();
+        Report::new(self.mls.own_leaf_index().u32(), digest, signature)
     }
 
     /// The keys of the mailbox that follows one's own pending commit.

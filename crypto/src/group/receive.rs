@@ -1,7 +1,6 @@
 //! Taking what others sent. Each step of trust is a type: a payload that was opened becomes a [`JudgedCommit`] only
 //! after its author's seal, MLS and the rules agreed, and only a [`JudgedCommit`] can be merged.
 
-use super::commit::sealed_by_author;
 use super::join::{check_key_package, check_tree_keys, key_length};
 use super::{Group, alliance_of};
 use crate::alliance::Role;
@@ -11,13 +10,15 @@ use crate::epoch::{Branch, EpochKeys};
 use crate::judge::{CommitFacts, Refusal, judge};
 use crate::message::Message;
 use crate::recovery::RecoveryMailbox;
+use crate::roster::sealed_by_author;
 use crate::suite::public_key_bytes;
 use crate::{CryptoError, Obstacle};
 use ed25519_dalek::{Signature, VerifyingKey};
 use openmls::prelude::{
-    ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, Proposal, ProtocolMessage,
-    QueuedProposal, Sender, StagedCommit,
+    ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessMessageError, ProcessedMessageContent, Proposal,
+    ProtocolMessage, QueuedProposal, Sender, StageCommitError, StagedCommit,
 };
+use openmls::treesync::errors::ApplyUpdatePathError;
 use openmls_traits::OpenMlsProvider;
 use twiza_protocol::{MailboxAddress, RelayKey};
 
@@ -94,7 +95,8 @@ impl Group {
     /// used up the key that the commit was encrypted with, and only in memory may that be so.
     ///
     /// # Errors
-    /// Any [`CryptoError`]: all of them mean that the epoch goes on in the next branch.
+    /// [`CryptoError::OwnCopy`] for one by one's own leaf; [`CryptoError::PathFailed`] where others may be able to follow
+    /// it; any other means that the epoch goes on in the next branch, for everybody.
     pub fn receive_commit(
         mut self,
         address: &MailboxAddress,
@@ -102,11 +104,14 @@ impl Group {
         author: &AuthorSeal,
     ) -> Result<(Self, JudgedCommit), CryptoError> {
         self.verify_author(address, octets, author)?;
+        if author.leaf_index == self.mls.own_leaf_index().u32() {
+            return Err(CryptoError::OwnCopy);
+        }
         let message = parse(octets, ContentType::Commit)?;
         if !matches!(message, ProtocolMessage::PrivateMessage(_)) {
             return Err(CryptoError::Malformed("commit"));
         }
-        let processed = self.mls.process_message(&self.provider, message).map_err(CryptoError::mls)?;
+        let processed = self.mls.process_message(&self.provider, message).map_err(commit_error)?;
         let index = sender_leaf(processed.sender())?;
         if index.u32() != author.leaf_index {
             return Err(CryptoError::Unverified("a commit's author"));
@@ -114,6 +119,9 @@ impl Group {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(CryptoError::Malformed("commit"));
         };
+        if removed_leaves(&staged) != author.removes {
+            return Err(CryptoError::Unverified("a commit's claim"));
+        }
         let facts = self.facts(index, &staged)?;
         judge(&self.alliance, &facts)?;
         Ok((self, JudgedCommit { staged, facts }))
@@ -134,7 +142,10 @@ impl Group {
         let key = member.signature_key.as_slice().try_into().map_err(|_| UNVERIFIED)?;
         VerifyingKey::from_bytes(key)
             .and_then(|key| {
-                key.verify_strict(&sealed_by_author(address, commit), &Signature::from_bytes(&author.signature))
+                key.verify_strict(
+                    &sealed_by_author(address, commit, &author.removes),
+                    &Signature::from_bytes(&author.signature),
+                )
             })
             .map_err(|_| UNVERIFIED)?;
         credential::read_verified(&member.credential)
@@ -197,6 +208,25 @@ impl Group {
             check_tree_keys(self.mls.ciphersuite(), &tree)?;
         }
         Ok(facts)
+    }
+}
+
+/// The leaves that a commit removes, in order.
+fn removed_leaves(staged: &StagedCommit) -> Vec<u32> {
+    let mut removed: Vec<u32> =
+        staged.remove_proposals().map(|queued| queued.remove_proposal().removed().u32()).collect();
+    removed.sort_unstable();
+    removed
+}
+
+/// What can differ between members who process one commit is its path (RFC 9420, section 7.5): that is told apart.
+fn commit_error<E: std::fmt::Display>(error: ProcessMessageError<E>) -> CryptoError {
+    use ApplyUpdatePathError::{MissingCiphertext, PathMismatch, UnableToDecrypt};
+    match error {
+        ProcessMessageError::InvalidCommit(StageCommitError::UpdatePathError(
+            UnableToDecrypt | PathMismatch | MissingCiphertext,
+        )) => CryptoError::PathFailed,
+        other => CryptoError::mls(other),
     }
 }
 
