@@ -11,7 +11,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::engine::{AllianceNumber, Environment, LOOK_BACK_AFTER_SECONDS, ROTATE_AFTER_SECONDS};
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::relay::proxy::Proxy;
 use twiza_client::store::Store;
@@ -75,6 +75,7 @@ impl<'a> Context<'a> {
             clock,
             random,
             rotate_after_seconds: days.map_or(ROTATE_AFTER_SECONDS, |days| days.saturating_mul(24 * 3600)),
+            look_back_after_seconds: LOOK_BACK_AFTER_SECONDS,
         }
     }
 

@@ -97,6 +97,13 @@ fn event(language: &Language, event: &Event) -> String {
         Event::Unreadable => language.text("event-unreadable", &[]),
         Event::NotUnderstood { person } => one("event-not-understood", person),
         Event::HistoryDiffers { person } => one("event-history-differs", person),
+        Event::RelayHealed { frames } => language.text("event-relay-healed", &[("frames", (*frames).into())]),
+        Event::RivalRefused { person: Some(person) } => one("event-rival-refused", person),
+        Event::RivalRefused { person: None } => language.text("event-rival-refused-unknown", &[]),
+        Event::Apart { person } => one("event-apart", person),
+        Event::CannotFollow { person, by: Some(by) } => two("event-cannot-follow", person, by),
+        Event::CannotFollow { person, by: None } => one("event-cannot-follow-unknown", person),
+        Event::Lost { .. } => language.text("event-lost", &[]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ const COST: VaultCost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
 /// A relay that serves on a free port, and the folder for everything of one test.
 pub struct World {
     folder: TempDir,
+    settings: Settings,
     running: Running,
     shutdown: CancellationToken,
 }
@@ -51,9 +52,31 @@ impl World {
         change(&mut settings);
         twiza_relay::cli::init::create(&settings)?;
         let listener = TcpListener::bind(settings.listen)?;
+        settings.listen = listener.local_addr()?;
         let shutdown = CancellationToken::new();
-        let running = twiza_relay::start(settings, listener, clock, shutdown.clone()).await?;
-        Ok(Self { folder, running, shutdown })
+        let running = twiza_relay::start(settings.clone(), listener, clock, shutdown.clone()).await?;
+        Ok(Self { folder, settings, running, shutdown })
+    }
+
+    /// Stops the relay, does something to its folder, and starts it again where it was.
+    ///
+    /// # Errors
+    /// Whatever keeps it from stopping or starting.
+    pub async fn restarted(self, change: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        let settings = self.settings.clone();
+        let folder = self.stop().await?;
+        change(&folder.path().join("relay"))?;
+        let listener = TcpListener::bind(settings.listen)?;
+        let shutdown = CancellationToken::new();
+        let clock = Arc::new(twiza_relay::SystemClock);
+        let running = twiza_relay::start(settings.clone(), listener, clock, shutdown.clone()).await?;
+        Ok(Self { folder, settings, running, shutdown })
+    }
+
+    /// The folder of somebody's profile.
+    #[must_use]
+    pub fn folder_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The relay's address.
@@ -132,6 +155,7 @@ fn environment() -> Environment {
         clock,
         random: os_random(),
         rotate_after_seconds: ROTATE_AFTER_SECONDS,
+        look_back_after_seconds: 0,
     }
 }
 

@@ -238,6 +238,16 @@ event-not-done =
 event-unreadable = A message could not be read.
 event-not-understood = { $person } sent something that a later version of Twiza can read.
 event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.
+event-relay-healed = { $frames ->
+    [0] The relay shows another order of messages than before. It was restored from a backup, or it lies. Nothing that you have is lost.
+    [one] The relay had lost a message or a change; your client has put it back. The relay was restored from a backup, or it lies. Nothing that you have is lost.
+   *[other] The relay had lost { $frames } messages or changes; your client has put them back. The relay was restored from a backup, or it lies. Nothing that you have is lost.
+}
+event-rival-refused = Beware: the relay has let { $person } change the alliance from an old state. That change does not count. Members who followed it are led back by themselves.
+event-rival-refused-unknown = Beware: the relay has let somebody change the alliance from an old state. That change does not count. Members who followed it are led back by themselves.
+event-apart = Beware: the alliance is apart. The relay was set back, and { $person } has removed the organiser whose removal of { $person } you follow. Others may follow { $person }. Speak with them outside Twiza, and invite them again.
+event-cannot-follow = { $person } cannot follow a change by { $by }: it works for some members and fails for others. Unless that happens to { $person } only because of a damaged device, { $by } uses a changed program. { $person } is let in again by itself.
+event-cannot-follow-unknown = { $person } cannot follow a change that others can follow. { $person } is let in again by itself.
 
 ## Errors
 error = Error: { $message }

@@ -237,6 +237,16 @@ event-not-done =
 event-unreadable = Un message n'a pas pu être lu.
 event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
 event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.
+event-relay-healed = { $frames ->
+    [0] Le relais montre les messages dans un autre ordre qu'avant. Il a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
+    [one] Le relais avait perdu un message ou un changement ; votre programme l'y a remis. Le relais a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
+   *[other] Le relais avait perdu { $frames } messages ou changements ; votre programme les y a remis. Le relais a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
+}
+event-rival-refused = Attention : le relais a laissé { $person } changer l'alliance à partir d'un ancien état. Ce changement ne compte pas. Les membres qui l'ont suivi reviennent d'eux-mêmes.
+event-rival-refused-unknown = Attention : le relais a laissé quelqu'un changer l'alliance à partir d'un ancien état. Ce changement ne compte pas. Les membres qui l'ont suivi reviennent d'eux-mêmes.
+event-apart = Attention : l'alliance est divisée. Le relais a été ramené en arrière, et { $person } a retiré la personne dont vous suivez le retrait de { $person }. D'autres suivent peut-être { $person }. Parlez-leur en dehors de Twiza, et invitez-les de nouveau.
+event-cannot-follow = { $person } ne peut pas suivre un changement de { $by } : il marche pour certains membres et échoue pour d'autres. À moins que l'appareil de { $person } soit abîmé, { $by } utilise un programme modifié. { $person } est réadmis de lui-même.
+event-cannot-follow-unknown = { $person } ne peut pas suivre un changement que d'autres peuvent suivre. { $person } est réadmis de lui-même.
 
 ## Erreurs
 error = Erreur : { $message }

@@ -2,8 +2,11 @@
 
 mod approve;
 mod found;
+mod heal;
 mod invite;
 mod join;
+mod look_back;
+mod lost;
 mod members;
 mod pull;
 mod push;
@@ -51,10 +54,15 @@ pub struct Environment {
     pub connector: Arc<dyn RelayConnector>,
     /// Age at which one's own keys in an alliance are rotated by themselves, in seconds.
     pub rotate_after_seconds: u64,
+    /// Seconds between two looks at past epochs, in which nobody should go on.
+    pub look_back_after_seconds: u64,
 }
 
 /// Seven days: how often keys are rotated where nothing else is set.
 pub const ROTATE_AFTER_SECONDS: u64 = 7 * 24 * 3600;
+
+/// An hour: how often past epochs are looked at where nothing else is set.
+pub const LOOK_BACK_AFTER_SECONDS: u64 = 3600;
 
 /// An alliance's number in a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]

@@ -4,6 +4,7 @@ use super::push::Pushed;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::{self, Status};
+use crate::store::kept;
 use crate::store::outbox::{self, RotateCause, Want};
 use serde::Serialize;
 
@@ -44,13 +45,21 @@ impl Engine {
                 break;
             }
             self.maintain(alliance).await?;
-            if !self.push_waiting(alliance).await? {
+            if !self.push_waiting(alliance).await? && !self.try_look_back(alliance).await? {
                 break;
             }
         }
         let row = self.row(alliance).await?;
         self.push_rendezvous(&row).await?;
         Ok(SyncReport { status: row.status })
+    }
+
+    /// Looks at past epochs. Nothing else waits for it: what the relay or the way to it refuses is tried the next time.
+    async fn try_look_back(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
+        match self.look_back(alliance).await {
+            Err(ClientError::Relay(_) | ClientError::RelayContradiction(_)) => Ok(false),
+            looked => looked,
+        }
     }
 
     /// What waits to be sent in an alliance.
@@ -109,11 +118,14 @@ impl Engine {
         }
         let grant = group.alliance().relay()?.grant.clone();
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-        self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
+        let opened = self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
         self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;
+        if let Some(kept) = kept::find_id(&mut step, row.id, &keys).await? {
+            kept::set_expires(&mut step, kept, opened.expires.0).await?;
+        }
         step.commit().await?;
         Ok(())
     }

@@ -41,7 +41,7 @@ impl Engine {
             match self.watch_once(alliance, &mut watched).await {
                 Ok(status) => {
                     for entry in self.entries(alliance, after, false).await? {
-                        after = entry.id;
+                        after = after.max(entry.id);
                         tell(WatchEvent::Entry(entry));
                     }
                     if !matches!(status, Status::Active | Status::Joining) {

@@ -97,6 +97,46 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+    /// One's keys do not lead to where the others are; what is done about it, the front end says.
+    Lost {
+        /// Why.
+        why: LostWhy,
+    },
+    /// The relay had lost its end, or shows another order than before: it was restored from a backup, or lies. This
+    /// client has put back what was missing.
+    RelayHealed {
+        /// How many frames it put back.
+        frames: usize,
+    },
+    /// The relay has shown two ends of one epoch, and the other does not prevail: those who followed it come back.
+    RivalRefused {
+        /// Whose commit that was, as far as it is known.
+        person: Option<ShownPerson>,
+    },
+    /// The relay has shown two ends of one epoch, and each removes the author of the other: the alliance is apart.
+    Apart {
+        /// Whose commit the others follow.
+        person: ShownPerson,
+    },
+    /// A member cannot follow a change that others could: its author made it work for some only.
+    CannotFollow {
+        /// Who cannot.
+        person: ShownPerson,
+        /// Whose change.
+        by: Option<ShownPerson>,
+    },
+}
+
+/// Why one's place in an alliance is lost. A closed set, so that front ends can say it in any language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LostWhy {
+    /// The store is an old copy, and its keys were used since.
+    OldCopy,
+    /// One was on the side of a fork that does not go on.
+    Fork,
+    /// One cannot follow a change that others could.
+    CannotFollow,
 }
 
 /// One thing to read.
@@ -187,14 +227,52 @@ pub(crate) async fn add_event(
     Ok(())
 }
 
-/// Entries after one, oldest first; `unread` leaves out what was read before.
+/// The mailbox at this place is read anew: until each of its entries is settled, they only count as before.
+pub(crate) async fn displace(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "update history set sequence = -sequence where alliance = ? and epoch = ? and branch = ? and sequence > 0",
+    )
+    .bind(alliance)
+    .bind(place.epoch.cast_signed())
+    .bind(i64::from(place.branch.0))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What stood at an old place of this mailbox stands at this one now.
+pub(crate) async fn settle(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+    old: Sequence,
+) -> Result<(), ClientError> {
+    sqlx::query("update history set sequence = ? where alliance = ? and epoch = ? and branch = ? and sequence = ?")
+        .bind(place.cursor.0.cast_signed())
+        .bind(alliance)
+        .bind(place.epoch.cast_signed())
+        .bind(i64::from(place.branch.0))
+        .bind(-old.0.cast_signed())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Entries after one, in the order of their places; `unread` leaves out what was read before.
 pub(crate) async fn entries(
     connection: &mut SqliteConnection,
     alliance: i64,
     after: i64,
     unread: bool,
 ) -> Result<Vec<Entry>, ClientError> {
-    let query = sqlx::query("select * from history where alliance = ? and id > ? and unread >= ? order by id");
+    let query = sqlx::query(
+        "select * from history where alliance = ? and id > ? and unread >= ?
+         order by epoch, branch, abs(sequence), id",
+    );
     let rows = query.bind(alliance).bind(after).bind(unread).fetch_all(connection).await?;
     rows.iter().map(convert).collect()
 }
@@ -218,6 +296,6 @@ fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Entry, ClientError> {
     } else {
         Item::Event(serde_json::from_str(&body).map_err(|_| super::corrupt("history", "body", id))?)
     };
-    let sequence = Sequence(row.get::<i64, _>("sequence").cast_unsigned());
+    let sequence = Sequence(row.get::<i64, _>("sequence").unsigned_abs());
     Ok(Entry { id, epoch: row.get::<i64, _>("epoch").cast_unsigned(), sequence, item })
 }
