@@ -28,11 +28,13 @@ pub enum Status {
     Used,
     /// Invalid commits on every branch: the alliance must be founded anew.
     Stuck,
+    /// A member whose keys do not lead to where the others are: asks them for new ones.
+    Lost,
 }
 
 impl Status {
-    const ALL: [Self; 7] =
-        [Self::Joining, Self::Active, Self::Left, Self::Removed, Self::Declined, Self::Used, Self::Stuck];
+    const ALL: [Self; 8] =
+        [Self::Joining, Self::Active, Self::Left, Self::Removed, Self::Declined, Self::Used, Self::Stuck, Self::Lost];
 
     /// The status as it is stored and shown to scripts.
     #[must_use]
@@ -45,6 +47,7 @@ impl Status {
             Self::Declined => "declined",
             Self::Used => "used",
             Self::Stuck => "stuck",
+            Self::Lost => "lost",
         }
     }
 }

@@ -66,6 +66,32 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+    /// Somebody came back with new keys: a member who had lost its own, or a device.
+    Readmitted {
+        /// Who.
+        person: ShownPerson,
+        /// Who let it in.
+        by: ShownPerson,
+    },
+    /// One's keys do not lead to where the others are; what is done about it, the front end says.
+    Lost {
+        /// Why.
+        why: LostWhy,
+    },
+    /// One has new keys, and takes part again. What was said meanwhile cannot be had.
+    Rejoined {
+        /// Who let one in.
+        by: ShownPerson,
+    },
+    /// Nobody has answered, however often one asked.
+    NobodyAnswered,
+    /// An organiser has founded the alliance anew.
+    Rebooted {
+        /// Who.
+        by: ShownPerson,
+        /// Whom it has left out.
+        without: Vec<ShownPerson>,
+    },
     /// A change against the rules was refused.
     RefusedCommit {
         /// Whose, if its author's seal verifies.
@@ -97,6 +123,42 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+}
+
+/// Why one's place in an alliance is lost. A closed set, so that front ends can say it in any language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LostWhy {
+    /// One was away for so long that the relay no longer has what others did meanwhile.
+    Away,
+    /// The store is an old copy, and its keys were used since.
+    OldCopy,
+    /// One was on the side of a fork that does not go on.
+    Fork,
+    /// The store is damaged.
+    Damaged,
+    /// The alliance was founded anew.
+    Rebooted,
+    /// This is a new device, from a recovery kit.
+    NewDevice,
+    /// One asks for new keys oneself.
+    Asked,
+}
+
+impl LostWhy {
+    /// A name for stores and scripts, which stays.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::OldCopy => "old-copy",
+            Self::Fork => "fork",
+            Self::Damaged => "damaged",
+            Self::Rebooted => "rebooted",
+            Self::NewDevice => "new-device",
+            Self::Asked => "asked",
+        }
+    }
 }
 
 /// One thing to read.
@@ -136,11 +198,13 @@ pub enum Item {
 /// A text that was read from a mailbox.
 pub(crate) struct NewText<'a> {
     pub(crate) person: &'a Person,
+    pub(crate) id: [u8; 16],
     pub(crate) own: bool,
     pub(crate) sent: u64,
     pub(crate) text: &'a str,
 }
 
+/// Puts a text in its place; the same message a second time (its writer came back and sent it again) leaves nothing.
 pub(crate) async fn add_text(
     connection: &mut SqliteConnection,
     alliance: i64,
@@ -148,8 +212,9 @@ pub(crate) async fn add_text(
     new: &NewText<'_>,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread)
-         values (?, ?, ?, ?, 'text', ?, ?, ?, ?, ?, ?, ?)",
+        "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread, message, life)
+         select ?1, ?2, ?3, ?4, 'text', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (select life from alliance where id = ?1)
+         where not exists (select 1 from history where alliance = ?1 and message = ?12 and sender = ?5 and sent = ?8 and body = ?9)",
     )
     .bind(alliance)
     .bind(place.epoch.cast_signed())
@@ -162,6 +227,7 @@ pub(crate) async fn add_text(
     .bind(new.text)
     .bind(new.own)
     .bind(!new.own)
+    .bind(&new.id[..])
     .execute(connection)
     .await?;
     Ok(())
@@ -174,7 +240,7 @@ pub(crate) async fn add_event(
     event: &Event,
 ) -> Result<(), ClientError> {
     let body = serde_json::to_string(event).map_err(|error| ClientError::Store(error.to_string()))?;
-    sqlx::query("insert into history (alliance, epoch, branch, sequence, kind, body, unread) values (?, ?, ?, ?, 'event', ?, ?)")
+    sqlx::query("insert into history (alliance, epoch, branch, sequence, kind, body, unread, life) select ?1, ?2, ?3, ?4, 'event', ?5, ?6, life from alliance where id = ?1")
         .bind(alliance)
         .bind(place.epoch.cast_signed())
         .bind(i64::from(place.branch.0))

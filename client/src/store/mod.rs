@@ -10,6 +10,7 @@ pub mod invitations;
 pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
+pub(crate) mod recovery;
 
 use crate::ClientError;
 use crate::store::profile::Profile;
@@ -164,7 +165,7 @@ fn create_private_folder(path: &Path) -> Result<(), ClientError> {
     builder.create(path).map_err(|source| ClientError::File { path: path.to_owned(), source })
 }
 
-fn write_private_file(path: &Path, octets: &[u8]) -> Result<(), ClientError> {
+pub(crate) fn write_private_file(path: &Path, octets: &[u8]) -> Result<(), ClientError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
