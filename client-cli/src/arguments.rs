@@ -1,6 +1,8 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
-use crate::commands::{alliance, approve, decline, init, invite, join, read, relay, remove, role, send, verify};
+use crate::commands::{
+    alliance, approve, decline, init, invite, join, kit, read, reboot, relay, remove, role, send, verify,
+};
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
@@ -51,6 +53,10 @@ pub(crate) enum Commands {
     Remove(remove::Arguments),
     Leave(InAlliance),
     Rotate(InAlliance),
+    Rejoin(InAlliance),
+    Reboot(reboot::Arguments),
+    #[command(subcommand)]
+    Kit(kit::Commands),
     Verify(verify::Arguments),
 }
 

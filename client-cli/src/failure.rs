@@ -182,6 +182,13 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::Relay(error) => relay(error),
         ClientError::PlaceLost => ("error-place-lost", vec![], EXIT_REFUSED),
         ClientError::PlaceThere => ("error-place-there", vec![], EXIT_REFUSED),
+        ClientError::KitPassphrase => ("error-kit-passphrase", vec![], EXIT_PASSPHRASE),
+        ClientError::KitDamaged => ("error-kit-damaged", vec![], EXIT_OTHER),
+        ClientError::NotStuck => ("error-not-stuck", vec![], EXIT_REFUSED),
+        ClientError::WithoutWhom(known) if known.is_empty() => ("error-without-whom", vec![], EXIT_USAGE),
+        ClientError::WithoutWhom(known) => {
+            ("error-without-known", vec![("names", text(&known.join(", ")))], EXIT_USAGE)
+        }
         ClientError::RelayContradiction(what) => {
             ("error-relay-contradiction", vec![("what", text(what))], EXIT_DISTRUST)
         }

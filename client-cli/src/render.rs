@@ -86,6 +86,15 @@ fn event(language: &Language, event: &Event) -> String {
                 ("role", self::role(language, role).into()),
             ],
         ),
+        Event::Readmitted { person, by } => two("event-readmitted", person, by),
+        Event::Lost { why } => language.text("event-lost", &[("why", why.code().into())]),
+        Event::Rejoined { by } => one("event-rejoined", by),
+        Event::NobodyAnswered => language.text("event-nobody-answered", &[]),
+        Event::Rebooted { by, without } => {
+            let names: Vec<String> = without.iter().map(|who| person(language, who)).collect();
+            let by = person(language, by);
+            language.text("event-rebooted", &[("person", by.into()), ("without", names.join(", ").into())])
+        }
         Event::RefusedCommit { person: Some(person) } => one("event-refused", person),
         Event::RefusedCommit { person: None } => language.text("event-refused-unknown", &[]),
         Event::NotSent { text, reason } => language
@@ -103,7 +112,6 @@ fn event(language: &Language, event: &Event) -> String {
         Event::Apart { person } => one("event-apart", person),
         Event::CannotFollow { person, by: Some(by) } => two("event-cannot-follow", person, by),
         Event::CannotFollow { person, by: None } => one("event-cannot-follow-unknown", person),
-        Event::Lost { .. } => language.text("event-lost", &[]),
     }
 }
 

@@ -91,6 +91,18 @@ pub enum ClientError {
     /// There was nothing to reopen. The user's: nothing is wrong.
     #[error("the relay has this alliance's place")]
     PlaceThere,
+    /// The passphrase does not open the recovery kit. The user's: try again.
+    #[error("wrong passphrase of the recovery kit")]
+    KitPassphrase,
+    /// The file is no recovery kit, or not all of one. The user's: take another copy.
+    #[error("the recovery kit is damaged or incomplete")]
+    KitDamaged,
+    /// The alliance goes on: there is nothing to found anew. The user's.
+    #[error("the alliance is not stuck")]
+    NotStuck,
+    /// Whoever spoils an alliance must be left out when it is founded anew. The user's: name somebody. These are known.
+    #[error("nobody was named who is left out")]
+    WithoutWhom(Vec<String>),
     /// A fault of ours, or of OpenMLS.
     #[error("{0}")]
     Crypto(CryptoError),

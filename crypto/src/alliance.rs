@@ -4,6 +4,7 @@ use crate::CryptoError;
 use crate::identity::Identity;
 use crate::name::Name;
 use crate::wire;
+use sha2::{Digest, Sha256};
 use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
 use twiza_protocol::RelayAddress;
 
@@ -56,6 +57,8 @@ pub struct AllianceRelay {
 pub struct AllianceState {
     /// Random; stays for the alliance's life. Never leaves the encryption.
     pub id: AllianceId,
+    /// How often the alliance was rebooted: each time it has another MLS group. Commits never change it.
+    pub generation: u32,
     /// What the alliance calls itself.
     pub name: Name,
     /// Who is in it, sorted by identity.
@@ -64,7 +67,7 @@ pub struct AllianceState {
     pub relays: Vec<AllianceRelay>,
 }
 
-/// An alliance's identifier, which is also its MLS group id.
+/// An alliance's identifier; before any reboot, it is also its MLS group id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TlsSerialize, TlsDeserialize, TlsSize)]
 pub struct AllianceId([u8; 32]);
 
@@ -92,6 +95,7 @@ impl std::fmt::Debug for AllianceId {
 struct EncodedState {
     version: u16,
     id: AllianceId,
+    generation: u32,
     name: Name,
     seats: Vec<Seat>,
     relays: Vec<EncodedRelay>,
@@ -116,6 +120,7 @@ impl AllianceState {
         wire::encode(&EncodedState {
             version: ALLIANCE_STATE_VERSION,
             id: self.id,
+            generation: self.generation,
             name: self.name.clone(),
             seats: self.seats.clone(),
             relays: relays.collect(),
@@ -136,11 +141,23 @@ impl AllianceState {
         if encoded.version != ALLIANCE_STATE_VERSION || !sorted || !bounded {
             return Err(CryptoError::Malformed(WHAT));
         }
-        let state = Self { id: encoded.id, name: encoded.name, seats: encoded.seats, relays };
+        let EncodedState { id, generation, name, seats, .. } = encoded;
+        let state = Self { id, generation, name, seats, relays };
         if state.organisations().len() > ORGANISATIONS_MAX || state.encode()? != octets {
             return Err(CryptoError::Malformed(WHAT));
         }
         Ok(state)
+    }
+
+    /// The MLS group id (RFC 9420, section 8.1): the identifier, and after a reboot a hash of it and the generation,
+    /// because no two groups may have one id.
+    #[must_use]
+    pub fn group_id(&self) -> [u8; 32] {
+        if self.generation == 0 {
+            return self.id.0;
+        }
+        let label = Sha256::new().chain_update(b"twiza group id v1\0");
+        label.chain_update(self.id.0).chain_update(self.generation.to_be_bytes()).finalize().into()
     }
 
     /// The seat of a person, if it has one.

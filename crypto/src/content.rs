@@ -55,6 +55,8 @@ pub enum ContentKind {
     Welcome,
     /// The answer that nobody will be added, in a rendezvous mailbox.
     Decline,
+    /// A note for one member alone, in its recovery mailbox ([`crate::rejoin`]).
+    Recovery,
     /// A kind of a later version; to be skipped.
     Unknown(u8),
 }
@@ -73,6 +75,7 @@ impl ContentKind {
             Self::JoinRequest => 16,
             Self::Welcome => 17,
             Self::Decline => 18,
+            Self::Recovery => 19,
             Self::Unknown(code) => code,
         }
     }
@@ -90,6 +93,7 @@ impl ContentKind {
             16 => Self::JoinRequest,
             17 => Self::Welcome,
             18 => Self::Decline,
+            19 => Self::Recovery,
             other => Self::Unknown(other),
         }
     }

@@ -19,6 +19,9 @@ pub struct CommitFacts {
     pub added: Vec<Person>,
     /// Whom it removes.
     pub removed: Vec<Identity>,
+    /// Of those whom it adds, who had a leaf that it removes, as the group knew them before: they come back with new
+    /// keys, and may change nothing else by it.
+    pub readmitted: Vec<Person>,
     /// Whose own wish to leave it carries out.
     pub departed: Vec<Identity>,
     /// Whether it carries proposals of another kind (update, pre-shared key, reinit, external init).
@@ -55,6 +58,9 @@ pub enum Refusal {
     /// Somebody removed has no seat.
     #[error("it removes somebody who is not a member")]
     RemovedStranger,
+    /// Somebody who comes back with new keys would come back with another name, organisation or role.
+    #[error("it readmits somebody as somebody else")]
+    ReadmittedChanged,
     /// Seats and leaves would differ.
     #[error("the seats after it do not match its additions and removals")]
     SeatsMismatch,
@@ -85,12 +91,15 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
         return Err(Refusal::AuthorRemoved);
     }
     let after = facts.after.as_ref().ok_or(Refusal::StateMalformed)?;
-    if after.id != before.id || after.relays.first() != before.relays.first() {
+    if (after.id, after.generation) != (before.id, before.generation) || after.relays.first() != before.relays.first() {
         return Err(Refusal::AnchorChanged);
     }
     check_membership(before, facts, after)?;
+    check_readmissions(before, facts, after)?;
     let unprivileged = before.clone().without(&facts.departed);
-    if *after != unprivileged && author.role != Role::Organiser {
+    // A readmission leaves the state as it is, and is an organiser's to make all the same.
+    let privileged = *after != unprivileged || !facts.added.is_empty() || !facts.removed.is_empty();
+    if privileged && author.role != Role::Organiser {
         return Err(Refusal::NotOrganiser);
     }
     if after.organisers() == 0 {
@@ -120,4 +129,17 @@ fn check_membership(before: &AllianceState, facts: &CommitFacts, after: &Allianc
     }
     let found = after.seats.iter().map(|Seat { identity, organisation, .. }| (*identity, organisation));
     if expected.into_iter().eq(found) { Ok(()) } else { Err(Refusal::SeatsMismatch) }
+}
+
+/// Whoever is removed and added at once is the same person as before, in the same seat. Whoever wants to leave is let go.
+fn check_readmissions(before: &AllianceState, facts: &CommitFacts, after: &AllianceState) -> Result<(), Refusal> {
+    let returns = |gone: &[Identity], person: &Person| gone.contains(&person.identity);
+    if facts.added.iter().any(|person| returns(&facts.departed, person)) {
+        return Err(Refusal::AddedTwice);
+    }
+    let mut returning = facts.added.iter().filter(|person| returns(&facts.removed, person));
+    let unchanged = |person: &Person| {
+        facts.readmitted.contains(person) && before.seat(&person.identity) == after.seat(&person.identity)
+    };
+    if returning.all(unchanged) { Ok(()) } else { Err(Refusal::ReadmittedChanged) }
 }

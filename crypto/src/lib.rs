@@ -19,6 +19,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod alliance;
+pub mod bearings;
 pub mod content;
 pub mod credential;
 pub mod entropy;
@@ -28,9 +29,11 @@ pub mod group;
 pub mod identity;
 pub mod invitation;
 pub mod judge;
+pub mod kit;
 pub mod message;
 pub mod name;
 pub mod recovery;
+pub mod rejoin;
 pub mod report;
 pub mod rival;
 pub mod roster;

@@ -122,8 +122,9 @@ fn a_frame_by_a_member_that_holds_no_content_is_refused() {
 
 #[test]
 fn kinds_of_content_are_frozen() {
-    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Report, Rival, Welcome};
-    let codes = [Part, Message, Proposal, Commit, Report, Rival, JoinRequest, Welcome, Decline].map(ContentKind::code);
+    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Recovery, Report, Rival, Welcome};
+    let codes = [Part, Message, Proposal, Commit, Report, Rival, JoinRequest, Welcome, Decline, Recovery];
+    let codes = codes.map(ContentKind::code);
     assert_eq!(hex(&codes), frozen("content kinds"));
 }
 
@@ -149,6 +150,7 @@ fn alliance() -> AllianceState {
     };
     AllianceState {
         id: AllianceId::from_bytes([8; 32]),
+        generation: 3,
         name: name("Tawiza ⵜⴰⵡⵉⵣⴰ"),
         seats: vec![
             seat(1, Role::Observer, "Nour"),

@@ -44,12 +44,13 @@ fn any_relay() -> impl Strategy<Value = AllianceRelay> {
 
 fn any_state() -> impl Strategy<Value = AllianceState> {
     let seats = proptest::collection::btree_map(any::<[u8; 32]>(), (any_role(), any_name()), 0..12);
-    (any::<[u8; 32]>(), any_name(), seats, vec(any_relay(), 1..=8)).prop_map(|(id, name, seats, relays)| {
+    let which = (any::<[u8; 32]>(), any::<u32>());
+    (which, any_name(), seats, vec(any_relay(), 1..=8)).prop_map(|((id, generation), name, seats, relays)| {
         let seats = seats.into_iter().map(|(identity, (role, organisation))| {
             let identity = Identity::from_bytes(identity);
             Seat { identity, role, organisation }
         });
-        AllianceState { id: AllianceId::from_bytes(id), name, seats: seats.collect(), relays }
+        AllianceState { id: AllianceId::from_bytes(id), generation, name, seats: seats.collect(), relays }
     })
 }
 
@@ -286,6 +287,7 @@ fn a_state_in_another_form_than_its_own_is_refused() {
     };
     let state = AllianceState {
         id: AllianceId::from_bytes([8; 32]),
+        generation: 0,
         name: Name::new("Tawiza").expect("a name"),
         seats: vec![seat(1), seat(2)],
         relays: vec![relay()],

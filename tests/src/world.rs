@@ -7,11 +7,11 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::engine::{AllianceNumber, Environment, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS};
 use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::store::history::Item;
-use twiza_client::{Engine, os_random};
+use twiza_client::{ClientError, Engine, os_random};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::name::Name;
 use twiza_crypto::vault::VaultCost;
@@ -103,6 +103,35 @@ impl World {
         person_in(&self.folder.path().join(name), name, organisation).await
     }
 
+    /// As [`World::person`], with a client that looks into its recovery mailboxes whenever it synchronises.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn attentive(&self, name: &str, organisation: &str) -> Result<Engine> {
+        create(&self.folder.path().join(name), name, organisation, attentive()).await
+    }
+
+    /// As [`World::attentive`], reaching the relay in a way of the test's choice.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn attentive_by(
+        &self,
+        name: &str,
+        organisation: &str,
+        connector: Arc<dyn RelayConnector>,
+    ) -> Result<Engine> {
+        create(&self.folder.path().join(name), name, organisation, Environment { connector, ..attentive() }).await
+    }
+
+    /// Somebody with a profile that is made from a recovery kit and its passphrase.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn restored(&self, name: &str, kit: (&Path, &str)) -> Result<Engine, ClientError> {
+        Engine::restore_kit(&self.folder.path().join(name), PASSPHRASE, COST, kit, attentive()).await
+    }
+
     /// As [`World::person`], reaching the relay in a way of the test's choice.
     ///
     /// # Errors
@@ -148,6 +177,10 @@ async fn create(folder: &Path, name: &str, organisation: &str, environment: Envi
     Ok(Engine::create(folder, PASSPHRASE, COST, &name, &organisation, environment).await?)
 }
 
+fn attentive() -> Environment {
+    Environment { recovery_after_seconds: 0, ..environment() }
+}
+
 fn environment() -> Environment {
     let clock = Arc::new(SystemClock);
     Environment {
@@ -156,6 +189,7 @@ fn environment() -> Environment {
         random: os_random(),
         rotate_after_seconds: ROTATE_AFTER_SECONDS,
         look_back_after_seconds: 0,
+        recovery_after_seconds: RECOVERY_AFTER_SECONDS,
     }
 }
 

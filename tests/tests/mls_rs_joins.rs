@@ -69,6 +69,7 @@ fn found() -> Group {
     let seat = Seat { identity: founder.identity(), role: Role::Organiser, organisation: name("Nour") };
     let alliance = AllianceState {
         id: AllianceId::from_bytes([7; 32]),
+        generation: 0,
         name: name("Tawiza"),
         seats: vec![seat],
         relays: vec![relay()],

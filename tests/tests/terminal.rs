@@ -11,6 +11,9 @@ use std::path::Path;
 use twiza_tests::programs;
 use twiza_tests::programs::{Person, RelayProcess};
 
+/// What is typed where the passphrase of a recovery kit is asked for.
+const KIT_PASSPHRASE: &str = "four other words here";
+
 const LANGUAGES: [&str; 2] = ["en", "fr"];
 
 /// A terminal session, as it would stand on the screen: what is typed, then data, then talk.
@@ -35,7 +38,8 @@ impl Session {
 
     /// Types a command; gives what it printed as data.
     fn types(&mut self, person: &Person, arguments: &[&str]) -> Result<String> {
-        let output = person.command(&[&["--lang", self.language], arguments].concat()).output()?;
+        let mut command = person.command(&[&["--lang", self.language], arguments].concat());
+        let output = command.env("TWIZA_RECOVERY_SECONDS", "0").env("TWIZA_KIT_PASSPHRASE", KIT_PASSPHRASE).output()?;
         let (data, talk) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
         writeln!(self.screen, "$ twiza {}\n{data}{talk}", arguments.join(" "))?;
         match output.status.code() {
@@ -93,8 +97,49 @@ fn a_life() -> Result<()> {
 }
 
 #[test]
+fn coming_back() -> Result<()> {
+    for language in LANGUAGES {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("relay");
+        RelayProcess::init(programs!(), &data, "127.0.0.1:0")?;
+        let relay = RelayProcess::serve(programs!(), &data, &[])?;
+        let [amina, karim, again] = ["amina", "karim", "new-device"]
+            .map(|profile| Person::new(programs!(), &folder.path().join("home"), profile));
+        let mut session = Session::new(language)?;
+        session.hide(&relay.address, "[RELAY]")?;
+        let kit = folder.path().join("karim.kit");
+        let kit = kit.to_str().context("a path")?;
+        session.hide(kit, "[KIT]")?;
+        session.types(&amina, &["init", "--name", "Amina", "--organisation", "Nour"])?;
+        session.types(&amina, &["alliance", "create", "Tawiza", "--relay", &relay.address])?;
+        let link = session.types(&amina, &["invite"])?;
+        session.hide(&link, "[INVITATION]")?;
+        session.types(&karim, &["init", "--name", "Karim", "--organisation", "Amal"])?;
+        session.types(&karim, &["join", &link])?;
+        session.types(&amina, &["requests"])?;
+        session.types(&amina, &["approve", "1"])?;
+        session.types(&karim, &["read"])?;
+        session.types(&karim, &["rejoin"])?;
+        session.types(&karim, &["send", "Am I back?"])?;
+        session.types(&amina, &["read"])?;
+        session.types(&karim, &["read"])?;
+        session.types(&karim, &["kit", "write", kit])?;
+        session.types(&karim, &["kit", "write", kit])?;
+        session.types(&again, &["kit", "restore", kit])?;
+        session.types(&again, &["alliance", "list"])?;
+        session.types(&again, &["read"])?;
+        session.types(&amina, &["read"])?;
+        session.types(&again, &["read"])?;
+        session.types(&karim, &["read"])?;
+        session.types(&amina, &["reboot", "--without", "Karim"])?;
+        session.compare_with("recovery");
+    }
+    Ok(())
+}
+
+#[test]
 fn help() -> Result<()> {
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 30] = [
         &[],
         &["init"],
         &["whoami"],
@@ -118,6 +163,11 @@ fn help() -> Result<()> {
         &["remove"],
         &["leave"],
         &["rotate"],
+        &["rejoin"],
+        &["reboot"],
+        &["kit"],
+        &["kit", "write"],
+        &["kit", "restore"],
         &["verify"],
         &["fly"],
     ];

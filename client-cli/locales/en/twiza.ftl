@@ -88,6 +88,20 @@ help-leave = Leave an alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Take new keys in an alliance
 example-rotate = twiza rotate
+help-rejoin = Ask for new keys in an alliance, where yours lead nowhere any more
+example-rejoin = twiza rejoin --alliance Tawiza
+help-reboot = Found an alliance anew that is stuck, without whoever spoils it
+example-reboot = twiza reboot --without Eve
+arg-reboot-without = The members who are left out (required; several names may follow)
+help-kit = Prepare for the loss of a device, or replace a lost one
+help-kit-write = Write a recovery kit into a new file, under a passphrase of its own: keep it where the device is not
+example-kit-write = twiza kit write /media/usb/amina.kit
+arg-kit-write-file = The new file (its passphrase also by TWIZA_KIT_PASSPHRASE)
+help-kit-restore = Make a profile from a recovery kit, in place of a lost device
+example-kit-restore =
+    twiza kit restore /media/usb/amina.kit
+    twiza read
+arg-kit-restore-file = The recovery kit (its passphrase also by TWIZA_KIT_PASSPHRASE)
 help-verify = Show words to compare: of the whole alliance, or of one member
 example-verify =
     twiza verify
@@ -106,6 +120,7 @@ usage-help = For help, add --help.
 ## Passphrase
 passphrase-prompt = Passphrase:
 passphrase-new = New passphrase, at least 8 characters:
+passphrase-kit = Passphrase of the recovery kit:
 passphrase-repeat = The same again:
 
 ## Doing
@@ -148,6 +163,7 @@ alliance-line =
         [removed] you were removed
         [declined] your request was declined
         [used] the invitation was used by somebody else
+        [lost] your keys lead nowhere; new ones were asked for
        *[stuck] stuck
     }
 alliance-show =
@@ -158,6 +174,7 @@ alliance-show =
         [removed] you were removed
         [declined] your request was declined
         [used] the invitation was used by somebody else
+        [lost] your keys lead nowhere; new ones were asked for
        *[stuck] stuck
     }
     Members: { $members }
@@ -190,7 +207,8 @@ read-status =
         [removed] You were removed from this alliance: you can neither read nor find what follows.
         [declined] Your request was declined.
         [used] Somebody else used the invitation before you. Ask whoever invited you: if it was not you, it was a stranger.
-       *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew.
+        [lost] Your keys do not lead to where the others are. Fellow members were asked for new ones; an organiser's client gives them by itself when it is next online.
+       *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew, with `twiza reboot`.
     }
 watch-start = Watching. Ctrl-C ends it.
 talk-offline = The relay cannot be reached now ({ $cause }). This is what was stored.
@@ -205,6 +223,15 @@ role-done = { $name } is now: { $role }.
 removed = { $name } is removed, and can neither read nor find what follows.
 removed-next = Everybody's keys change with it; nobody else has to do anything.
 leaving = You are leaving. You are out as soon as another member's client is online.
+rejoined = You take part again, with new keys.
+rejoin-asked = Fellow members were asked for new keys.
+rejoin-next = An organiser's client gives them by itself when it is next online. `twiza read` looks for the answer; what waits to be sent is sent then.
+rebooted = The alliance is founded anew, without: { $without }. Members called: { $called }
+rebooted-next = Each comes back when its client is next online, and yours lets it in when you are: run `twiza read` or `twiza watch` now and then.
+kit-written = The recovery kit is written. Alliances in it: { $alliances }
+kit-written-next = Keep it where the device is not, and its passphrase elsewhere: whoever has both is you to everybody. Write a new one now and then: it knows the members of today.
+kit-restored = You are { $name } again. Alliances to come back to: { $alliances }
+kit-restored-next = `twiza read --alliance NAME` asks fellow members for new keys. An organiser's client gives them by itself when it is next online; the lost device is out then.
 rotated = You have new keys. The alliance is now in epoch { $epoch }.
 verify-person = Safety words of { $person }: { $words }
 verify-alliance = Safety words of the alliance: { $words }
@@ -221,6 +248,21 @@ event-leaving = { $person } is leaving.
 event-left = { $person } has left.
 event-rotated = { $person } has new keys.
 event-role = { $by } gave { $person } the role: { $role }.
+event-readmitted = { $person } came back with new keys, let in by { $by }. If this was not { $person }, somebody has a copy of the device: ask, and remove.
+event-lost =
+    { $why ->
+        [away] You were away for too long: the relay no longer has what the others did meanwhile.
+        [old-copy] This is an old copy of your data, and its keys were used since.
+        [fork] The others went on elsewhere: your side of the alliance does not go on.
+        [cannot-follow] A change does not work on this device, though it may work for others: either your data is damaged, or somebody uses a changed program.
+        [damaged] Your data of this alliance is damaged.
+        [rebooted] The alliance was founded anew, and you are asking to be let in.
+        [new-device] This is a new device, made from a recovery kit.
+       *[asked] You asked for new keys.
+    } New keys are asked of fellow members by themselves; what you had written waits, and what was said meanwhile you will not see.
+event-rejoined = You take part again, with new keys, let in by { $person }. What was said meanwhile you cannot see. Compare `twiza verify` with somebody you know.
+event-nobody-answered = Nobody has given you new keys, however often you asked. Try again with `twiza rejoin`, or ask an organiser for an invitation.
+event-rebooted = { $person } founded the alliance anew, without: { $without }.
 event-refused = A change by { $person } was against the rules and was refused.
 event-refused-unknown = A change that nobody vouched for was refused.
 event-not-sent =
@@ -283,13 +325,19 @@ error-not-active =
         [removed] You were removed from this alliance.
         [declined] Your request to join was declined. Ask for another invitation.
         [used] The invitation was used by somebody else. Ask for another, and tell whoever invited you.
-       *[stuck] This alliance cannot go on. An organiser must found it anew.
+        [lost] Your keys do not lead to where the others are. Fellow members were asked for new ones; what waits is sent when they have answered. `twiza read` looks for the answer.
+       *[stuck] This alliance cannot go on. An organiser must found it anew, with `twiza reboot`.
     }
 error-place-lost =
     The relay no longer knows this alliance's place: nobody used it for long, or the relay has lost it.
-    If others have used the alliance meanwhile, you have missed it: ask an organiser for a new invitation.
-    Only if nobody has, go on with `twiza alliance reopen`: whoever was removed since you were last here could read what you say.
+    If others have used the alliance meanwhile, you have missed it: `twiza rejoin` asks them for new keys.
+    Only if nobody has, go on with `twiza alliance reopen`: somebody who was removed since you were last here could read what you say.
 error-place-there = The relay has this alliance's place: there is nothing to reopen.
+error-kit-passphrase = This is not the passphrase of the recovery kit. Nothing was changed; try again.
+error-kit-damaged = This is no recovery kit, or not all of one. Nothing was changed; take another copy.
+error-not-stuck = This alliance goes on: there is nothing to found anew. To take somebody out, use `twiza remove`.
+error-without-whom = Say who is left out: --without MEMBER. Nobody vouched for the invalid changes, so nobody is known to have made them. `twiza read --all` shows what happened.
+error-without-known = Say who is left out: --without MEMBER. The invalid changes were made by: { $names }.
 error-not-organiser = Only organisers can do this. `twiza members` shows who they are.
 error-not-possible = This cannot be done. { $reason }
 reason-not-member = You are no longer a member of this alliance.

@@ -87,6 +87,20 @@ help-leave = Quitter une alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Prendre de nouvelles clés dans une alliance
 example-rotate = twiza rotate
+help-rejoin = Demander de nouvelles clés dans une alliance où les vôtres ne mènent plus nulle part
+example-rejoin = twiza rejoin --alliance Tawiza
+help-reboot = Fonder à nouveau une alliance bloquée, sans qui l'abîme
+example-reboot = twiza reboot --without Eve
+arg-reboot-without = Les membres laissés dehors (obligatoire ; plusieurs noms peuvent suivre)
+help-kit = Se préparer à la perte d'un appareil, ou remplacer un appareil perdu
+help-kit-write = Écrire une trousse de secours dans un nouveau fichier, avec sa propre phrase secrète : gardez-la loin de l'appareil
+example-kit-write = twiza kit write /media/usb/amina.kit
+arg-kit-write-file = Le nouveau fichier (sa phrase secrète aussi par TWIZA_KIT_PASSPHRASE)
+help-kit-restore = Créer un profil à partir d'une trousse de secours, à la place d'un appareil perdu
+example-kit-restore =
+    twiza kit restore /media/usb/amina.kit
+    twiza read
+arg-kit-restore-file = La trousse de secours (sa phrase secrète aussi par TWIZA_KIT_PASSPHRASE)
 help-verify = Montrer les mots à comparer : de toute l'alliance, ou d'un membre
 example-verify =
     twiza verify
@@ -105,6 +119,7 @@ usage-help = Pour l'aide, ajoutez --help.
 ## Phrase secrète
 passphrase-prompt = Phrase secrète :
 passphrase-new = Nouvelle phrase secrète, 8 caractères au moins :
+passphrase-kit = Phrase secrète de la trousse de secours :
 passphrase-repeat = La même encore une fois :
 
 ## Faire
@@ -147,6 +162,7 @@ alliance-line =
         [removed] vous en avez été retiré·e
         [declined] votre demande a été refusée
         [used] quelqu'un d'autre s'est servi de l'invitation
+        [lost] vos clés ne mènent plus nulle part ; de nouvelles ont été demandées
        *[stuck] bloquée
     }
 alliance-show =
@@ -157,6 +173,7 @@ alliance-show =
         [removed] vous en avez été retiré·e
         [declined] votre demande a été refusée
         [used] quelqu'un d'autre s'est servi de l'invitation
+        [lost] vos clés ne mènent plus nulle part ; de nouvelles ont été demandées
        *[stuck] bloquée
     }
     Membres : { $members }
@@ -189,7 +206,8 @@ read-status =
         [removed] Vous avez été retiré·e de cette alliance : vous ne pouvez ni lire ni trouver la suite.
         [declined] Votre demande a été refusée.
         [used] Quelqu'un d'autre s'est servi de l'invitation avant vous. Demandez à qui vous a invité·e : si ce n'était pas vous, c'était une personne étrangère.
-       *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Il faut la fonder à nouveau.
+        [lost] Vos clés ne mènent pas là où sont les autres. De nouvelles ont été demandées aux membres ; le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne.
+       *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Une personne qui organise doit la fonder à nouveau, avec `twiza reboot`.
     }
 watch-start = À l'écoute. Ctrl-C pour finir.
 talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce qui était gardé.
@@ -204,6 +222,15 @@ role-done = Le nouveau rôle de { $name } : { $role }.
 removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la suite.
 removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
 leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
+rejoined = Vous en êtes de nouveau, avec de nouvelles clés.
+rejoin-asked = De nouvelles clés ont été demandées aux membres.
+rejoin-next = Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne. `twiza read` cherche la réponse ; ce qui attend partira alors.
+rebooted = L'alliance est fondée à nouveau, sans : { $without }. Membres appelés : { $called }
+rebooted-next = Chacun revient quand son programme est en ligne, et le vôtre le fait entrer quand il l'est : lancez de temps en temps `twiza read` ou `twiza watch`.
+kit-written = La trousse de secours est écrite. Alliances dedans : { $alliances }
+kit-written-next = Gardez-la loin de l'appareil, et sa phrase secrète ailleurs : qui a les deux est vous pour tout le monde. Écrivez-en une nouvelle de temps en temps : elle connaît les membres d'aujourd'hui.
+kit-restored = Vous êtes de nouveau { $name }. Alliances où revenir : { $alliances }
+kit-restored-next = `twiza read --alliance NOM` demande de nouvelles clés aux membres. Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne ; l'appareil perdu n'en est alors plus.
 rotated = Vous avez de nouvelles clés. L'alliance est maintenant à l'époque { $epoch }.
 verify-person = Mots de sûreté, { $person } : { $words }
 verify-alliance = Mots de sûreté de l'alliance : { $words }
@@ -220,6 +247,21 @@ event-leaving = { $person } part.
 event-left = { $person } a quitté l'alliance.
 event-rotated = { $person } a de nouvelles clés.
 event-role = { $by } a donné à { $person } le rôle : { $role }.
+event-readmitted = { $person } est revenu·e avec de nouvelles clés, par { $by }. Si ce n'était pas { $person }, quelqu'un a une copie de l'appareil : demandez, et retirez.
+event-lost =
+    { $why ->
+        [away] Vous avez été absent·e trop longtemps : le relais n'a plus ce que les autres ont fait entre-temps.
+        [old-copy] C'est une ancienne copie de vos données, et ses clés ont servi depuis.
+        [fork] Les autres ont continué ailleurs : votre côté de l'alliance ne continue pas.
+        [cannot-follow] Un changement ne marche pas sur cet appareil, alors qu'il marche peut-être pour d'autres : vos données sont abîmées, ou quelqu'un utilise un programme modifié.
+        [damaged] Vos données de cette alliance sont abîmées.
+        [rebooted] L'alliance a été fondée à nouveau, et vous demandez à y entrer.
+        [new-device] C'est un nouvel appareil, fait à partir d'une trousse de secours.
+       *[asked] Vous avez demandé de nouvelles clés.
+    } De nouvelles clés sont demandées d'elles-mêmes aux membres ; ce que vous aviez écrit attend, et vous ne verrez pas ce qui a été dit entre-temps.
+event-rejoined = Vous en êtes de nouveau, avec de nouvelles clés, par { $person }. Vous ne pouvez pas voir ce qui a été dit entre-temps. Comparez `twiza verify` avec quelqu'un que vous connaissez.
+event-nobody-answered = Personne ne vous a donné de nouvelles clés, malgré vos demandes. Réessayez avec `twiza rejoin`, ou demandez une invitation à qui organise.
+event-rebooted = { $person } a fondé l'alliance à nouveau, sans : { $without }.
 event-refused = Un changement de { $person } était contre les règles et a été refusé.
 event-refused-unknown = Un changement dont personne ne répondait a été refusé.
 event-not-sent =
@@ -282,13 +324,19 @@ error-not-active =
         [removed] Vous avez été retiré·e de cette alliance.
         [declined] Votre demande a été refusée. Demandez une autre invitation.
         [used] Quelqu'un d'autre s'est servi de l'invitation. Demandez-en une autre, et dites-le à qui vous a invité·e.
-       *[stuck] Cette alliance ne peut pas continuer. Il faut la fonder à nouveau.
+        [lost] Vos clés ne mènent pas là où sont les autres. De nouvelles ont été demandées aux membres ; ce qui attend partira quand on aura répondu. `twiza read` cherche la réponse.
+       *[stuck] Cette alliance ne peut pas continuer. Une personne qui organise doit la fonder à nouveau, avec `twiza reboot`.
     }
 error-place-lost =
     Le relais ne connaît plus la place de cette alliance : personne ne s'en est servi depuis longtemps, ou le relais l'a perdue.
-    Si d'autres se sont servis de l'alliance entre-temps, vous l'avez manqué : demandez une nouvelle invitation à qui l'organise.
+    Si d'autres se sont servis de l'alliance entre-temps, vous l'avez manqué : `twiza rejoin` leur demande de nouvelles clés.
     Seulement si personne ne l'a fait, continuez avec `twiza alliance reopen` : quelqu'un qui a été retiré depuis votre dernière visite pourrait lire ce que vous dites.
 error-place-there = Le relais connaît la place de cette alliance : il n'y a rien à rouvrir.
+error-kit-passphrase = Ce n'est pas la phrase secrète de la trousse de secours. Rien n'a été changé ; recommencez.
+error-kit-damaged = Ce n'est pas une trousse de secours, ou pas toute. Rien n'a été changé ; prenez une autre copie.
+error-not-stuck = Cette alliance continue : il n'y a rien à fonder à nouveau. Pour retirer quelqu'un, utilisez `twiza remove`.
+error-without-whom = Dites qui est laissé dehors : --without MEMBRE. Personne n'a répondu des changements invalides, on ne sait donc pas de qui ils sont. `twiza read --all` montre ce qui s'est passé.
+error-without-known = Dites qui est laissé dehors : --without MEMBRE. Les changements invalides venaient de : { $names }.
 error-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire. `twiza members` les montre.
 error-not-possible = Ce n'est pas possible. { $reason }
 reason-not-member = Vous n'êtes plus membre de cette alliance.

@@ -6,9 +6,12 @@ pub(crate) mod decline;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod join;
+pub(crate) mod kit;
 mod leave;
 mod members;
 pub(crate) mod read;
+pub(crate) mod reboot;
+mod rejoin;
 pub(crate) mod relay;
 pub(crate) mod remove;
 mod requests;
@@ -43,6 +46,9 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Remove(arguments) => remove::run(arguments, context).await,
         Commands::Leave(alliance) => leave::run(alliance, context).await,
         Commands::Rotate(alliance) => rotate::run(alliance, context).await,
+        Commands::Rejoin(alliance) => rejoin::run(alliance, context).await,
+        Commands::Reboot(arguments) => reboot::run(arguments, context).await,
+        Commands::Kit(command) => kit::run(command, context).await,
         Commands::Verify(arguments) => verify::run(arguments, context).await,
     }
 }

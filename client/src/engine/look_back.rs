@@ -69,6 +69,9 @@ impl Engine {
             }
         }
         let mut epochs: Vec<u64> = past.iter().take(many).map(|mailbox| mailbox.epoch).collect();
+        if waits {
+            epochs = watched::reported(&mut *self.store.reader().await?, alliance.0).await?;
+        }
         epochs.dedup();
         for epoch in epochs {
             if self.glance(&looking, epoch).await? {
@@ -335,7 +338,8 @@ impl Engine {
         let most = reports.saturating_mul(2) > members;
         match (row.status, own) {
             (Status::Lost, true) if most => {
-                drop(step);
+                watched::withdraw_own_report(&mut step, row.id, epoch).await?;
+                step.commit().await?;
                 self.stay(AllianceNumber(row.id)).await?;
                 Ok(true)
             }

@@ -4,6 +4,7 @@ use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::history::ShownPerson;
 use twiza_crypto::alliance::Role;
+use twiza_crypto::group::Group;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::words::SafetyWords;
 
@@ -53,6 +54,11 @@ impl Engine {
     /// [`ClientError::NotActive`].
     pub async fn members(&self, alliance: AllianceNumber) -> Result<Vec<MemberView>, ClientError> {
         let Held { group, .. } = self.held(alliance).await?;
+        self.views(&group)
+    }
+
+    /// Everybody in a group.
+    pub(super) fn views(&self, group: &Group) -> Result<Vec<MemberView>, ClientError> {
         let own = self.profile.key.identity();
         let members = group.members()?.into_iter().map(|member| MemberView {
             number: member.leaf_index,
@@ -70,17 +76,21 @@ impl Engine {
     /// # Errors
     /// [`ClientError::UnknownMember`] or [`ClientError::AmbiguousMember`].
     pub async fn find_member(&self, alliance: AllianceNumber, text: &str) -> Result<MemberView, ClientError> {
-        let wanted = text.trim().trim_start_matches('@').to_lowercase();
-        let members = self.members(alliance).await?;
-        let named = members.iter().filter(|member| member.person.name.to_lowercase() == wanted);
-        match named.collect::<Vec<_>>().as_slice() {
-            [one] => Ok((*one).clone()),
-            [] => {
-                let number = wanted.parse().ok();
-                let found = members.into_iter().find(|member| Some(member.number) == number);
-                found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))
-            }
-            _ => Err(ClientError::AmbiguousMember(text.to_owned())),
+        named(self.members(alliance).await?, text)
+    }
+}
+
+/// The one of these members with this name or number; `@` before it is dropped.
+pub(super) fn named(members: Vec<MemberView>, text: &str) -> Result<MemberView, ClientError> {
+    let wanted = text.trim().trim_start_matches('@').to_lowercase();
+    let named = members.iter().filter(|member| member.person.name.to_lowercase() == wanted);
+    match named.collect::<Vec<_>>().as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => {
+            let number = wanted.parse().ok();
+            let found = members.into_iter().find(|member| Some(member.number) == number);
+            found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))
         }
+        _ => Err(ClientError::AmbiguousMember(text.to_owned())),
     }
 }

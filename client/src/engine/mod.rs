@@ -5,12 +5,17 @@ mod found;
 mod heal;
 mod invite;
 mod join;
+mod kit;
 mod look_back;
 mod lost;
 mod members;
+mod notes;
 mod pull;
 mod push;
 mod read;
+mod readmit;
+mod reboot;
+mod recover;
 mod sync;
 mod verify;
 mod watch;
@@ -20,6 +25,7 @@ pub use approve::JoinRequestView;
 pub use invite::NewInvitation;
 pub use members::MemberView;
 pub use read::AllianceView;
+pub use reboot::RebootReport;
 pub use sync::{Outbox, SyncReport};
 pub use verify::SafetyView;
 pub use watch::WatchEvent;
@@ -56,7 +62,12 @@ pub struct Environment {
     pub rotate_after_seconds: u64,
     /// Seconds between two looks at past epochs, in which nobody should go on.
     pub look_back_after_seconds: u64,
+    /// Seconds between two looks into one's own recovery mailboxes, and between two requests to be let in again.
+    pub recovery_after_seconds: u64,
 }
+
+/// An hour: how often recovery mailboxes are looked into where nothing else is set.
+pub const RECOVERY_AFTER_SECONDS: u64 = 3600;
 
 /// Seven days: how often keys are rotated where nothing else is set.
 pub const ROTATE_AFTER_SECONDS: u64 = 7 * 24 * 3600;

@@ -9,7 +9,7 @@ use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event, LostWhy, NewText, ShownPerson};
 use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
-use crate::store::{groups, reading, watched};
+use crate::store::{groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::AllianceState;
 use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
@@ -17,6 +17,7 @@ use twiza_crypto::credential::Person;
 use twiza_crypto::epoch::{Branch, EpochKeys};
 use twiza_crypto::group::receive::JudgedCommit;
 use twiza_crypto::group::{Group, Member};
+use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::CommitFacts;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::rival::Rival;
@@ -152,6 +153,7 @@ impl Engine {
     /// # Errors
     /// [`ClientError::PlaceThere`] where nothing is lost; [`ClientError::Relay`].
     pub async fn reopen(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        self.stay(alliance).await?;
         let held = self.held(alliance).await?;
         let keys = held.group.epoch_keys(held.row.relay.key(), held.row.place.branch)?;
         match self.connection(&held.row)?.read(&keys.mailbox, held.row.place.cursor).await {
@@ -280,9 +282,9 @@ impl Engine {
             return Ok(Own::Taken);
         }
         match &found.want {
-            Want::Send { sent, text, .. } => {
+            Want::Send { id, sent, text } => {
                 let person = own_person(group, &self.profile.key.identity())?;
-                let new = NewText { person: &person, own: true, sent: *sent, text };
+                let new = NewText { person: &person, id: *id, own: true, sent: *sent, text };
                 history::add_text(step, mailbox.row.id, &mailbox.place, &new).await?;
                 outbox::finish(step, intent).await?;
             }
@@ -332,7 +334,7 @@ impl Engine {
         }
         match &message.body {
             MessageBody::Text(text) => {
-                let new = NewText { person, own: false, sent: message.sent, text };
+                let new = NewText { person, id: message.id, own: false, sent: message.sent, text };
                 history::add_text(step, id, &mailbox.place, &new).await
             }
             _ => {
@@ -418,6 +420,7 @@ impl Engine {
         let (facts, own_end) = (judged.facts().clone(), judged.removes_us());
         let (before, people) = (group.alliance().clone(), group.members()?);
         group.merge(judged)?;
+        self.note_readmitted(&mut step, row, &group, &facts).await?;
         let events = describe(&facts, &before, &people);
         self.note(&mut step, mailbox, &events).await?;
         if own_end {
@@ -478,6 +481,7 @@ impl Engine {
         let (facts, before) = (group.pending_facts()?, group.alliance().clone());
         let people = group.members()?;
         group.merge_pending()?;
+        self.note_readmitted(step, row, &group, &facts).await?;
         self.note(step, mailbox, &describe(&facts, &before, &people)).await?;
         if let Some(found) = outbox::intent(step, intent).await? {
             self.after_own_commit(step, row, &found).await?;
@@ -526,6 +530,9 @@ impl Engine {
         culprit: Option<&Person>,
     ) -> Result<(), ClientError> {
         let row = mailbox.row;
+        if let Some(culprit) = culprit {
+            recovery::note_culprit(step, row.id, row.place.epoch, &culprit.identity).await?;
+        }
         let event = Event::RefusedCommit { person: culprit.map(Into::into) };
         history::add_event(step, row.id, &mailbox.place, &event).await?;
         self.next_branch(step, row, mailbox.place, group).await
@@ -643,8 +650,13 @@ fn describe(facts: &CommitFacts, before: &AllianceState, people: &[Member]) -> V
     let by = ShownPerson::from(&facts.author);
     let mut events = Vec::new();
     events.extend(facts.departed.iter().map(|gone| Event::Left { person: shown(*gone) }));
-    events.extend(facts.removed.iter().map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));
-    events.extend(facts.added.iter().map(|person| Event::Added { person: person.into(), by: by.clone() }));
+    let back = |identity: &Identity| facts.readmitted.iter().any(|person| person.identity == *identity);
+    let removed = facts.removed.iter().filter(|gone| !back(gone));
+    events.extend(removed.map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));
+    for person in &facts.added {
+        let (person, back, by) = (ShownPerson::from(person), back(&person.identity), by.clone());
+        events.push(if back { Event::Readmitted { person, by } } else { Event::Added { person, by } });
+    }
     for seat in facts.after.iter().flat_map(|after| &after.seats) {
         if before.seat(&seat.identity).is_some_and(|old| old.role != seat.role) {
             let role = super::members::role_name(seat.role).to_owned();

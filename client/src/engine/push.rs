@@ -71,7 +71,8 @@ pub(super) async fn give_up(
     let event = match &intent.want {
         Want::Send { text, .. } => Event::NotSent { text: text.clone(), reason },
         Want::Rotate { cause: RotateCause::User } => Event::NotDone { change: "rotate".to_owned(), reason },
-        Want::Rotate { .. } => return Ok(()),
+        // Whoever asks to come back asks again.
+        Want::Rotate { .. } | Want::Readmit { .. } => return Ok(()),
         Want::Add { .. } => Event::NotDone { change: "add".to_owned(), reason },
         Want::Remove { .. } => Event::NotDone { change: "remove".to_owned(), reason },
         Want::SetRole { .. } => Event::NotDone { change: "role".to_owned(), reason },
@@ -238,6 +239,13 @@ impl Engine {
                 Ok(Some(Sealed { frames, closing: false, welcome: None }))
             }
             Want::Rotate { cause: RotateCause::Departure } if !group.has_departures() => Ok(None),
+            Want::Rotate { cause: RotateCause::Recovery } => {
+                self.seal_commit(group, keys, &Change::RenewRecovery).map(Some)
+            }
+            Want::Readmit { requests } => {
+                let change = self.readmission(step, row.id, group, requests).await?;
+                change.map(|change| self.seal_commit(group, keys, &change)).transpose()
+            }
             Want::Rotate { .. } => self.seal_commit(group, keys, &Change::Rotate).map(Some),
             Want::Remove { identity } => {
                 let identity = Identity::from_bytes(*identity);
@@ -294,8 +302,11 @@ impl Engine {
         row: &AllianceRow,
         intent: &Intent,
     ) -> Result<(), ClientError> {
-        let Want::Add { invitations } = &intent.want else { return Ok(()) };
         let Some(welcome) = outbox::welcome(step, intent.id).await? else { return Ok(()) };
+        if let Want::Readmit { requests } = &intent.want {
+            return self.answer_requests(step, row, requests, &welcome).await;
+        }
+        let Want::Add { invitations } = &intent.want else { return Ok(()) };
         for number in invitations {
             let Some(found) = invitations::get(step, *number).await? else { continue };
             if found.status != InvitationStatus::Requested {

@@ -39,8 +39,32 @@ impl Engine {
         if row.status == Status::Joining {
             self.pull_answer(&row).await?;
         }
-        for _ in 0..ROUNDS_MAX {
+        self.sync_active(alliance).await?;
+        if self.row(alliance).await?.status == Status::Lost && self.try_look_back(alliance).await? {
+            self.sync_active(alliance).await?;
+        }
+        if matches!(self.row(alliance).await?.status, Status::Stuck | Status::Lost) && self.recover(alliance).await? {
+            self.sync_active(alliance).await?;
+        }
+        let row = self.row(alliance).await?;
+        self.push_rendezvous(&row).await?;
+        if row.status == Status::Active {
+            self.push_recovery(&row).await?;
+        }
+        Ok(SyncReport { status: row.status })
+    }
+
+    /// Reads and sends in turn until there is nothing more to do, or one does not take part any more.
+    async fn sync_active(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        for round in 0..ROUNDS_MAX {
             self.pull(alliance).await?;
+            if round == 0 && self.row(alliance).await?.status == Status::Active {
+                match self.read_notes(alliance).await {
+                    // Looked for again the next time: nothing else waits for it.
+                    Err(ClientError::Relay(_)) => {}
+                    read => read?,
+                }
+            }
             if self.row(alliance).await?.status != Status::Active {
                 break;
             }
@@ -49,9 +73,7 @@ impl Engine {
                 break;
             }
         }
-        let row = self.row(alliance).await?;
-        self.push_rendezvous(&row).await?;
-        Ok(SyncReport { status: row.status })
+        Ok(())
     }
 
     /// Looks at past epochs. Nothing else waits for it: what the relay or the way to it refuses is tried the next time.

@@ -44,7 +44,7 @@ impl Engine {
                         after = after.max(entry.id);
                         tell(WatchEvent::Entry(entry));
                     }
-                    if !matches!(status, Status::Active | Status::Joining) {
+                    if !matches!(status, Status::Active | Status::Joining | Status::Lost) {
                         tell(WatchEvent::Ended(status));
                         return Ok(());
                     }
@@ -52,7 +52,7 @@ impl Engine {
                         tell(WatchEvent::Online);
                     }
                     pause = PAUSE_MIN;
-                    wait_for_arrival(&mut watched).await;
+                    self.wait(status, &mut watched).await;
                 }
                 Err(error) if error.is_retryable() => {
                     if pause == PAUSE_MIN {
@@ -65,6 +65,17 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Waits until something has come, or until it is time to look into the recovery mailboxes.
+    async fn wait(&self, status: Status, watched: &mut Watched) {
+        if status == Status::Lost {
+            tokio::time::sleep(PAUSE_MAX).await;
+            return;
+        }
+        let longest = Duration::from_secs(self.environment.recovery_after_seconds).max(PAUSE_MAX);
+        // Nothing came: that is as good.
+        let _ = tokio::time::timeout(longest, wait_for_arrival(watched)).await;
     }
 
     /// Synchronises, and sees to it that the right mailbox is watched afterwards.

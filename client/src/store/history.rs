@@ -66,6 +66,32 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+    /// Somebody came back with new keys: a member who had lost its own, or a device.
+    Readmitted {
+        /// Who.
+        person: ShownPerson,
+        /// Who let it in.
+        by: ShownPerson,
+    },
+    /// One's keys do not lead to where the others are; what is done about it, the front end says.
+    Lost {
+        /// Why.
+        why: LostWhy,
+    },
+    /// One has new keys, and takes part again. What was said meanwhile cannot be had.
+    Rejoined {
+        /// Who let one in.
+        by: ShownPerson,
+    },
+    /// Nobody has answered, however often one asked.
+    NobodyAnswered,
+    /// An organiser has founded the alliance anew.
+    Rebooted {
+        /// Who.
+        by: ShownPerson,
+        /// Whom it has left out.
+        without: Vec<ShownPerson>,
+    },
     /// A change against the rules was refused.
     RefusedCommit {
         /// Whose, if its author's seal verifies.
@@ -97,11 +123,6 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
-    /// One's keys do not lead to where the others are; what is done about it, the front end says.
-    Lost {
-        /// Why.
-        why: LostWhy,
-    },
     /// The relay had lost its end, or shows another order than before: it was restored from a backup, or lies. This
     /// client has put back what was missing.
     RelayHealed {
@@ -131,12 +152,39 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LostWhy {
+    /// One was away for so long that the relay no longer has what others did meanwhile.
+    Away,
     /// The store is an old copy, and its keys were used since.
     OldCopy,
     /// One was on the side of a fork that does not go on.
     Fork,
     /// One cannot follow a change that others could.
     CannotFollow,
+    /// The store is damaged.
+    Damaged,
+    /// The alliance was founded anew.
+    Rebooted,
+    /// This is a new device, from a recovery kit.
+    NewDevice,
+    /// One asks for new keys oneself.
+    Asked,
+}
+
+impl LostWhy {
+    /// A name for stores and scripts, which stays.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::OldCopy => "old-copy",
+            Self::Fork => "fork",
+            Self::CannotFollow => "cannot-follow",
+            Self::Damaged => "damaged",
+            Self::Rebooted => "rebooted",
+            Self::NewDevice => "new-device",
+            Self::Asked => "asked",
+        }
+    }
 }
 
 /// One thing to read.
@@ -176,11 +224,13 @@ pub enum Item {
 /// A text that was read from a mailbox.
 pub(crate) struct NewText<'a> {
     pub(crate) person: &'a Person,
+    pub(crate) id: [u8; 16],
     pub(crate) own: bool,
     pub(crate) sent: u64,
     pub(crate) text: &'a str,
 }
 
+/// Puts a text in its place; the same message a second time (its writer came back and sent it again) leaves nothing.
 pub(crate) async fn add_text(
     connection: &mut SqliteConnection,
     alliance: i64,
@@ -188,8 +238,9 @@ pub(crate) async fn add_text(
     new: &NewText<'_>,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread)
-         values (?, ?, ?, ?, 'text', ?, ?, ?, ?, ?, ?, ?)",
+        "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread, message, life)
+         select ?1, ?2, ?3, ?4, 'text', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (select life from alliance where id = ?1)
+         where not exists (select 1 from history where alliance = ?1 and message = ?12 and sender = ?5 and sent = ?8 and body = ?9)",
     )
     .bind(alliance)
     .bind(place.epoch.cast_signed())
@@ -202,6 +253,7 @@ pub(crate) async fn add_text(
     .bind(new.text)
     .bind(new.own)
     .bind(!new.own)
+    .bind(&new.id[..])
     .execute(connection)
     .await?;
     Ok(())
@@ -214,7 +266,7 @@ pub(crate) async fn add_event(
     event: &Event,
 ) -> Result<(), ClientError> {
     let body = serde_json::to_string(event).map_err(|error| ClientError::Store(error.to_string()))?;
-    sqlx::query("insert into history (alliance, epoch, branch, sequence, kind, body, unread) values (?, ?, ?, ?, 'event', ?, ?)")
+    sqlx::query("insert into history (alliance, epoch, branch, sequence, kind, body, unread, life) select ?1, ?2, ?3, ?4, 'event', ?5, ?6, life from alliance where id = ?1")
         .bind(alliance)
         .bind(place.epoch.cast_signed())
         .bind(i64::from(place.branch.0))
@@ -234,7 +286,8 @@ pub(crate) async fn displace(
     place: &Place,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "update history set sequence = -sequence where alliance = ? and epoch = ? and branch = ? and sequence > 0",
+        "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
+         and life = (select life from alliance where id = ?1)",
     )
     .bind(alliance)
     .bind(place.epoch.cast_signed())
@@ -251,14 +304,17 @@ pub(crate) async fn settle(
     place: &Place,
     old: Sequence,
 ) -> Result<(), ClientError> {
-    sqlx::query("update history set sequence = ? where alliance = ? and epoch = ? and branch = ? and sequence = ?")
-        .bind(place.cursor.0.cast_signed())
-        .bind(alliance)
-        .bind(place.epoch.cast_signed())
-        .bind(i64::from(place.branch.0))
-        .bind(-old.0.cast_signed())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update history set sequence = ?5 where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence = ?4
+         and life = (select life from alliance where id = ?1)",
+    )
+    .bind(alliance)
+    .bind(place.epoch.cast_signed())
+    .bind(i64::from(place.branch.0))
+    .bind(-old.0.cast_signed())
+    .bind(place.cursor.0.cast_signed())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -271,7 +327,7 @@ pub(crate) async fn entries(
 ) -> Result<Vec<Entry>, ClientError> {
     let query = sqlx::query(
         "select * from history where alliance = ? and id > ? and unread >= ?
-         order by epoch, branch, abs(sequence), id",
+         order by life, epoch, branch, abs(sequence), id",
     );
     let rows = query.bind(alliance).bind(after).bind(unread).fetch_all(connection).await?;
     rows.iter().map(convert).collect()

@@ -250,6 +250,18 @@ pub(crate) async fn forget_expired(
     Ok(())
 }
 
+/// Forgets everything: what was kept belongs to keys that led nowhere.
+pub(crate) async fn forget(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
+    for statement in [
+        "delete from kept_mailbox where alliance = ?",
+        "delete from watched_branch where alliance = ?",
+        "delete from report where alliance = ?",
+    ] {
+        sqlx::query(statement).bind(alliance).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 fn convert(row: &SqliteRow) -> Result<KeptMailbox, ClientError> {
     let id = row.get("id");
     let key = |column| -> Result<[u8; 32], ClientError> {

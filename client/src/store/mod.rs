@@ -11,6 +11,7 @@ pub(crate) mod kept;
 pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
+pub(crate) mod recovery;
 pub(crate) mod watched;
 
 use crate::ClientError;
@@ -166,7 +167,7 @@ fn create_private_folder(path: &Path) -> Result<(), ClientError> {
     builder.create(path).map_err(|source| ClientError::File { path: path.to_owned(), source })
 }
 
-fn write_private_file(path: &Path, octets: &[u8]) -> Result<(), ClientError> {
+pub(crate) fn write_private_file(path: &Path, octets: &[u8]) -> Result<(), ClientError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -23,6 +23,8 @@ pub(crate) enum Want {
     Rotate { cause: RotateCause },
     /// Leave.
     Leave,
+    /// Let people in again who ask with these signed requests.
+    Readmit { requests: Vec<Vec<u8>> },
 }
 
 impl Want {
@@ -33,7 +35,7 @@ impl Want {
 
     /// Whether it takes a commit.
     pub(crate) fn is_commit(&self) -> bool {
-        matches!(self, Self::Add { .. } | Self::Remove { .. } | Self::SetRole { .. } | Self::Rotate { .. })
+        !matches!(self, Self::Send { .. } | Self::Leave)
     }
 }
 
@@ -51,6 +53,8 @@ pub(crate) enum RotateCause {
     Departure,
     /// The mailbox is full: the next epoch has another.
     Full,
+    /// One's recovery mailbox takes nothing any more: the new leaf names another.
+    Recovery,
 }
 
 /// How far an intent is.

@@ -82,6 +82,24 @@ pub(crate) async fn own_report(
     Ok(query.bind(alliance).bind(epoch.cast_signed()).fetch_optional(connection).await?)
 }
 
+/// Epochs in which one reported oneself, and has not decided yet.
+pub(crate) async fn reported(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<u64>, ClientError> {
+    let query = sqlx::query_scalar("select distinct epoch from report where alliance = ? and own is not null");
+    let epochs: Vec<i64> = query.bind(alliance).fetch_all(connection).await?;
+    Ok(epochs.into_iter().map(i64::cast_unsigned).collect())
+}
+
+/// One's own report counts as everybody's from now on: most members say the same, and go on.
+pub(crate) async fn withdraw_own_report(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+) -> Result<(), ClientError> {
+    let query = sqlx::query("update report set own = null where alliance = ? and epoch = ?");
+    query.bind(alliance).bind(epoch.cast_signed()).execute(connection).await?;
+    Ok(())
+}
+
 /// When past mailboxes were last looked at, in seconds since the Unix epoch.
 pub(crate) async fn looked_back(connection: &mut SqliteConnection, alliance: i64) -> Result<u64, ClientError> {
     let query = sqlx::query_scalar::<_, i64>("select looked_back from alliance where id = ?");

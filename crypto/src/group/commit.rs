@@ -27,6 +27,10 @@ pub enum Change {
     Remove(Vec<Identity>),
     /// Give somebody another role.
     SetRole(Identity, Role),
+    /// Let these people in with new keys: who has a leaf loses it and keeps seat and role; who has none gets this role.
+    Readmit(Vec<(JoinRequest, Role)>),
+    /// New keys for oneself, and a new recovery mailbox.
+    RenewRecovery,
     /// New keys for oneself; carries out others' wishes to leave, as every commit does.
     Rotate,
 }
@@ -60,9 +64,13 @@ impl Group {
         let mut removes: Vec<u32> = removals.iter().map(LeafNodeIndex::u32).collect();
         removes.sort_unstable();
         let extensions = (after != self.alliance).then(|| group_context_extensions(&after)).transpose()?;
+        let fresh_leaf = matches!(change, Change::RenewRecovery).then(|| self.renewed_leaf()).transpose()?;
         let frame_size = crate::seal::commit_frame_size(self.alliance.seats.len().max(after.seats.len()));
         let mut builder = self.mls.commit_builder().force_self_update(true).propose_removals(removals);
-        if let Change::Add(admitted) = change {
+        if let Some(leaf) = fresh_leaf {
+            builder = builder.leaf_node_parameters(leaf);
+        }
+        if let Change::Add(admitted) | Change::Readmit(admitted) = change {
             builder = builder.propose_adds(admitted.iter().map(|(request, _)| request.key_package.clone()));
         }
         if let Some(extensions) = extensions {
@@ -92,7 +100,7 @@ impl Group {
     pub fn merge_pending(&mut self) -> Result<(), CryptoError> {
         self.mls.merge_pending_commit(&self.provider).map_err(CryptoError::mls)?;
         self.alliance = super::alliance_of(self.mls.extensions())?;
-        Ok(())
+        self.keep_renewed_recovery()
     }
 
     /// Gives one's own commit up, once the epoch is known to have ended or branched without it.
@@ -126,7 +134,8 @@ impl Group {
     fn state_after(&self, change: &Change, departing: &[Identity]) -> Result<AllianceState, CryptoError> {
         let mut after = self.alliance.clone().without(departing);
         match change {
-            Change::Rotate => {}
+            Change::Rotate | Change::RenewRecovery => {}
+            Change::Readmit(returning) => after = self.state_with(after, returning)?,
             Change::Remove(gone) => after = after.without(gone),
             Change::SetRole(identity, role) => {
                 let seat = after.seat(identity).ok_or(Obstacle::UnknownMember)?;
@@ -151,7 +160,11 @@ impl Group {
     }
 
     fn removals(&self, change: &Change, departing: &[Identity]) -> Result<Vec<LeafNodeIndex>, CryptoError> {
-        let Change::Remove(gone) = change else { return Ok(Vec::new()) };
+        let gone = match change {
+            Change::Remove(gone) => gone.clone(),
+            Change::Readmit(returning) => self.seated(returning),
+            _ => return Ok(Vec::new()),
+        };
         if gone.contains(&self.own_identity()?) {
             return Err(Obstacle::OwnRemoval.into());
         }

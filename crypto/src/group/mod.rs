@@ -7,6 +7,7 @@
 pub mod commit;
 pub mod join;
 pub mod receive;
+pub mod restore;
 #[cfg(feature = "test-utils")]
 mod test_utils;
 
@@ -39,6 +40,7 @@ use zeroize::Zeroizing;
 
 const DEVICE_KEY_ENTRY: &[u8] = b"twiza device key";
 const RECOVERY_KEY_ENTRY: &[u8] = b"twiza recovery key";
+const NEXT_RECOVERY_KEY_ENTRY: &[u8] = b"twiza next recovery key";
 const GROUP_ID_ENTRY: &[u8] = b"twiza group id";
 
 /// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
@@ -135,6 +137,7 @@ impl Group {
     ) -> Result<Self, CryptoError> {
         let alliance = AllianceState {
             id: AllianceId::from_bytes(random.array()?),
+            generation: 0,
             name: alliance_name.clone(),
             seats: vec![crate::alliance::Seat {
                 identity: founder.identity(),
@@ -170,7 +173,7 @@ impl Group {
             .with_leaf_node_extensions(leaf.extensions)
             .map_err(CryptoError::mls)?
             .build();
-        let id = GroupId::from_slice(alliance.id.as_bytes());
+        let id = GroupId::from_slice(&alliance.group_id());
         let mls = MlsGroup::new_with_group_id(&provider, &leaf.device, &config, id, leaf.credential);
         let mls = mls.map_err(CryptoError::mls)?;
         provider.put(GROUP_ID_ENTRY, mls.group_id().as_slice().to_vec());

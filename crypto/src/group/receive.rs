@@ -180,14 +180,16 @@ impl Group {
             author_after: None,
             added: Vec::new(),
             removed: Vec::new(),
+            readmitted: Vec::new(),
             departed: Vec::new(),
             other_proposals: false,
             after: alliance_of(staged.group_context().extensions()).ok(),
         };
+        let mut gone = Vec::new();
         for queued in staged.queued_proposals() {
             match queued.proposal() {
                 Proposal::Add(add) => facts.added.push(check_key_package(add.key_package())?),
-                Proposal::Remove(remove) => facts.removed.push(self.person_at(remove.removed())?.identity),
+                Proposal::Remove(remove) => gone.push(self.person_at(remove.removed())?),
                 Proposal::SelfRemove => {
                     let leaf = self_remover(queued).ok_or(CryptoError::Malformed("proposal"))?;
                     facts.departed.push(self.person_at(leaf)?.identity);
@@ -196,6 +198,9 @@ impl Group {
                 _ => facts.other_proposals = true,
             }
         }
+        facts.removed = gone.iter().map(|person| person.identity).collect();
+        gone.retain(|person| facts.added.iter().any(|added| added.identity == person.identity));
+        facts.readmitted = gone;
         if let Some(leaf) = staged.update_path_leaf_node() {
             if key_length(leaf.encryption_key()) != public_key_bytes(self.mls.ciphersuite()) {
                 return Err(CryptoError::KeyLength);
