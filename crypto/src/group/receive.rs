@@ -12,7 +12,7 @@ use crate::judge::{CommitFacts, Refusal, judge};
 use crate::message::Message;
 use crate::recovery::RecoveryMailbox;
 use crate::suite::public_key_bytes;
-use crate::{CryptoError, Obstacle};
+use crate::{CryptoError, Obstacle, motion};
 use ed25519_dalek::{Signature, VerifyingKey};
 use openmls::prelude::{
     ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, Proposal, ProtocolMessage,
@@ -70,8 +70,8 @@ impl Group {
         Ok((person, Message::decode(&application.into_bytes())?))
     }
 
-    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser is refused by
-    /// everybody alike, since all have seen the same wishes before it.
+    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser, or its
+    /// largest quorum out of reach, is refused by everybody alike, since all have seen the same wishes before it.
     ///
     /// # Errors
     /// [`CryptoError::Refused`] for that, and for proposals of any other kind.
@@ -83,9 +83,7 @@ impl Group {
         };
         let index = self_remover(&queued).ok_or(CryptoError::Refused(Refusal::ProposalKind))?;
         let person = self.person_at(index)?;
-        if self.organisers_after_departures(Some(person.identity)) == 0 {
-            return Err(CryptoError::Refused(Refusal::NoOrganiser));
-        }
+        self.check_departure(person.identity)?;
         self.mls.store_pending_proposal(self.provider.storage(), *queued).map_err(CryptoError::mls)?;
         Ok(person)
     }
@@ -111,10 +109,11 @@ impl Group {
         if index.u32() != author.leaf_index {
             return Err(CryptoError::Unverified("a commit's author"));
         }
+        let motion = motion::of_authenticated_data(processed.aad(), &self.alliance.id)?;
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(CryptoError::Malformed("commit"));
         };
-        let facts = self.facts(index, &staged)?;
+        let facts = CommitFacts { motion, ..self.facts(index, &staged)? };
         judge(&self.alliance, &facts)?;
         Ok((self, JudgedCommit { staged, facts }))
     }
@@ -162,7 +161,8 @@ impl Group {
         Ok(())
     }
 
-    /// What a commit does, with every certificate verified and every public key measured.
+    /// What a commit does, with every certificate verified and every public key measured; but for its motion, which is
+    /// not in MLS's view of it.
     pub(super) fn facts(&self, author: LeafNodeIndex, staged: &StagedCommit) -> Result<CommitFacts, CryptoError> {
         let mut facts = CommitFacts {
             author: self.person_at(author)?,
@@ -171,6 +171,7 @@ impl Group {
             removed: Vec::new(),
             departed: Vec::new(),
             other_proposals: false,
+            motion: None,
             after: alliance_of(staged.group_context().extensions()).ok(),
         };
         for queued in staged.queued_proposals() {
