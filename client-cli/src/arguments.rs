@@ -1,6 +1,8 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
-use crate::commands::{alliance, approve, decline, init, invite, join, read, relay, remove, role, send, verify};
+use crate::commands::{
+    alliance, approve, decline, init, invite, join, motion, read, relay, remove, role, rules, send, verify,
+};
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
@@ -49,6 +51,10 @@ pub(crate) enum Commands {
     Members(InAlliance),
     Role(role::Arguments),
     Remove(remove::Arguments),
+    #[command(subcommand)]
+    Motion(motion::Commands),
+    #[command(subcommand)]
+    Rules(rules::Commands),
     Leave(InAlliance),
     Rotate(InAlliance),
     Verify(verify::Arguments),

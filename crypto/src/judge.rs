@@ -149,7 +149,10 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
 }
 
 /// What every state must be, so that an alliance can always go on.
-pub(crate) fn check_invariants(state: &AllianceState) -> Result<(), Refusal> {
+///
+/// # Errors
+/// [`Refusal`], for the first that it is not.
+pub fn check_invariants(state: &AllianceState) -> Result<(), Refusal> {
     if state.organisers() == 0 {
         return Err(Refusal::NoOrganiser);
     }

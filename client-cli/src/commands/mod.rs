@@ -8,12 +8,14 @@ pub(crate) mod invite;
 pub(crate) mod join;
 mod leave;
 mod members;
+pub(crate) mod motion;
 pub(crate) mod read;
 pub(crate) mod relay;
 pub(crate) mod remove;
 mod requests;
 pub(crate) mod role;
 mod rotate;
+pub(crate) mod rules;
 pub(crate) mod send;
 pub(crate) mod verify;
 mod watch;
@@ -41,6 +43,8 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Members(alliance) => members::run(alliance, context).await,
         Commands::Role(arguments) => role::run(arguments, context).await,
         Commands::Remove(arguments) => remove::run(arguments, context).await,
+        Commands::Motion(command) => motion::run(command, context).await,
+        Commands::Rules(command) => rules::run(command, context).await,
         Commands::Leave(alliance) => leave::run(alliance, context).await,
         Commands::Rotate(alliance) => rotate::run(alliance, context).await,
         Commands::Verify(arguments) => verify::run(arguments, context).await,

@@ -1,10 +1,12 @@
 //! What a front end asks for, one operation a file.
 
 mod approve;
+mod enact;
 mod found;
 mod invite;
 mod join;
 mod members;
+mod motion;
 mod pull;
 mod push;
 mod read;
@@ -16,6 +18,7 @@ mod wish;
 pub use approve::JoinRequestView;
 pub use invite::NewInvitation;
 pub use members::MemberView;
+pub use motion::{MotionView, Proposed};
 pub use read::AllianceView;
 pub use sync::{Outbox, SyncReport};
 pub use verify::SafetyView;

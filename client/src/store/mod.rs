@@ -7,9 +7,11 @@ pub mod alliances;
 pub(crate) mod groups;
 pub mod history;
 pub mod invitations;
+pub mod motions;
 pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
+pub mod shown;
 
 use crate::ClientError;
 use crate::store::profile::Profile;
