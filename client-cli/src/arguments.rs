@@ -1,7 +1,7 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
 use crate::commands::{
-    alliance, approve, decline, init, invite, join, kit, read, reboot, relay, remove, role, send, verify,
+    alliance, approve, decline, init, invite, join, kit, motion, read, reboot, relay, remove, role, rules, send, verify,
 };
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
@@ -51,6 +51,10 @@ pub(crate) enum Commands {
     Members(InAlliance),
     Role(role::Arguments),
     Remove(remove::Arguments),
+    #[command(subcommand)]
+    Motion(motion::Commands),
+    #[command(subcommand)]
+    Rules(rules::Commands),
     Leave(InAlliance),
     Rotate(InAlliance),
     Rejoin(InAlliance),

@@ -158,6 +158,12 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::UnknownRequest(number) => {
             ("error-unknown-request", vec![("number", FluentValue::from(*number))], EXIT_NOT_FOUND)
         }
+        ClientError::UnknownMotion(number) => {
+            ("error-unknown-motion", vec![("number", FluentValue::from(*number))], EXIT_NOT_FOUND)
+        }
+        ClientError::SuccessionEarly { from } => {
+            ("error-succession-early", vec![("day", render::day(*from).into())], EXIT_REFUSED)
+        }
         ClientError::NotActive(status) => ("error-not-active", vec![("status", status.as_str().into())], EXIT_REFUSED),
         ClientError::NotOrganiser => ("error-not-organiser", vec![], EXIT_REFUSED),
         ClientError::NotPossible(obstacle) => {

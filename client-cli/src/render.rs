@@ -5,6 +5,7 @@ use crate::wrap::INDENT;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
+use twiza_client::store::shown::{ShownAction, ShownRules};
 use twiza_crypto::name::is_invisible;
 use twiza_crypto::words::SafetyWords;
 use unicode_normalization::UnicodeNormalization;
@@ -95,6 +96,27 @@ fn event(language: &Language, event: &Event) -> String {
             let by = person(language, by);
             language.text("event-rebooted", &[("person", by.into()), ("without", names.join(", ").into())])
         }
+        Event::RulesChanged { rules, by } => {
+            let rules = self::rules(language, rules).join(" ");
+            language.text("event-rules", &[("by", person(language, by).into()), ("rules", rules.into())])
+        }
+        Event::Renamed { name, by } => {
+            language.text("event-renamed", &[("by", person(language, by).into()), ("name", line(name).into())])
+        }
+        Event::MotionProposed { number, person, motion } => language.text(
+            "event-motion",
+            &[
+                ("number", number.to_string().into()),
+                ("person", self::person(language, person).into()),
+                ("action", action(language, motion).into()),
+            ],
+        ),
+        Event::MotionApproved { number, person } => on_motion(language, "event-motion-approved", *number, person),
+        Event::MotionWithdrawn { number, person } => on_motion(language, "event-motion-withdrawn", *number, person),
+        Event::ApprovalWithdrawn { number, person } => on_motion(language, "event-approval-withdrawn", *number, person),
+        Event::MotionEnacted { number, by } => on_motion(language, "event-motion-enacted", *number, by),
+        Event::Claimed { person, by } => two("event-claimed", person, by),
+        Event::ClaimRejected { person, by } => two("event-claim-rejected", person, by),
         Event::RefusedCommit { person: Some(person) } => one("event-refused", person),
         Event::RefusedCommit { person: None } => language.text("event-refused-unknown", &[]),
         Event::NotSent { text, reason } => language
@@ -113,6 +135,74 @@ fn event(language: &Language, event: &Event) -> String {
         Event::CannotFollow { person, by: Some(by) } => two("event-cannot-follow", person, by),
         Event::CannotFollow { person, by: None } => one("event-cannot-follow-unknown", person),
     }
+}
+
+fn on_motion(language: &Language, id: &str, number: i64, who: &ShownPerson) -> String {
+    language.text(id, &[("number", number.to_string().into()), ("person", person(language, who).into())])
+}
+
+/// What a motion changes, in words.
+pub(crate) fn action(language: &Language, action: &ShownAction) -> String {
+    let one = |id: &str, who: &ShownPerson| language.text(id, &[("person", person(language, who).into())]);
+    match action {
+        ShownAction::Add { people } => {
+            let people = people.iter().map(|admission| {
+                let role = role(language, &admission.role);
+                let who = person(language, &admission.person);
+                language.text("admission", &[("person", who.into()), ("role", role.into())])
+            });
+            language.text("action-add", &[("people", people.collect::<Vec<_>>().join(", ").into())])
+        }
+        ShownAction::Remove { people } => {
+            let people: Vec<_> = people.iter().map(|who| person(language, who)).collect();
+            language.text("action-remove", &[("people", people.join(", ").into())])
+        }
+        ShownAction::Role { person: who, role } => {
+            let role = self::role(language, role);
+            language.text("action-role", &[("person", person(language, who).into()), ("role", role.into())])
+        }
+        ShownAction::Rules { rules } => {
+            language.text("action-rules", &[("rules", self::rules(language, rules).join(" ").into())])
+        }
+        ShownAction::Rename { name } => language.text("action-rename", &[("name", line(name).into())]),
+        ShownAction::Claim { person } => one("action-claim", person),
+        ShownAction::Appoint { person } => one("action-appoint", person),
+        ShownAction::Unknown => language.text("action-unknown", &[]),
+    }
+}
+
+/// An alliance's rules, a sentence each.
+pub(crate) fn rules(language: &Language, rules: &ShownRules) -> Vec<String> {
+    let quorums = [
+        ("admit", rules.admit),
+        ("remove", rules.remove),
+        ("roles", rules.roles),
+        ("rules", rules.rules),
+        ("name", rules.name),
+    ];
+    let mut sentences =
+        vec![language.text("rules-quorums", &quorums.map(|(kind, number)| (kind, number.to_string().into())))];
+    if rules.own_delegates {
+        sentences.push(language.text("rules-own-delegates", &[]));
+    }
+    for allotment in &rules.allotments {
+        let organisation = line(&allotment.organisation);
+        let seats = allotment.seats.to_string();
+        sentences
+            .push(language.text("rules-allotment", &[("organisation", organisation.into()), ("seats", seats.into())]));
+    }
+    sentences.push(match &rules.succession {
+        None => language.text("rules-no-succession", &[]),
+        Some(succession) => language.text(
+            "rules-succession",
+            &[
+                ("silence", succession.silence_days.to_string().into()),
+                ("waiting", succession.waiting_days.to_string().into()),
+                ("organisations", succession.organisations.to_string().into()),
+            ],
+        ),
+    });
+    sentences
 }
 
 /// Why something was not possible, in words.

@@ -46,6 +46,15 @@ pub enum ClientError {
     /// There is no join request with this number. The user's.
     #[error("there is no join request number {0}")]
     UnknownRequest(i64),
+    /// There is no motion with this number. The user's.
+    #[error("there is no motion number {0}")]
+    UnknownMotion(i64),
+    /// Succession must wait: an organiser was heard of, or the claim was read, too few days ago. The user's: wait.
+    #[error("this can be signed from day {from} on")]
+    SuccessionEarly {
+        /// The first day, since the Unix epoch, by this client's clock.
+        from: u32,
+    },
     /// The alliance does not take part any more, or not yet: its status says why.
     #[error("the alliance is {0}")]
     NotActive(crate::store::alliances::Status),

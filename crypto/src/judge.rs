@@ -1,12 +1,32 @@
 //! The rules: one pure function that committer and receivers share.
 //!
 //! `judge` sees the state before a commit and the plain facts of the commit, and says whether members may accept it.
-//! It is deterministic and total: all honest members, whenever they joined, reach the same verdict.
+//! It is deterministic and total: all honest members, whenever they joined, reach the same verdict. It reads no clock and
+//! verifies no signature: what is in the facts was verified before.
+//!
+//! ```text
+//!                     state after = state before, less those who leave by their own wish
+//!                    ╱                                          ╲
+//!                 yes: anybody                                   no
+//!                                                     ╱                    ╲
+//!                           carries no motion: an organiser,        carries a motion: exactly that change,
+//!                           where one organisation is enough        approved by enough organisations
+//! ```
+//!
+//! An approval counts for the organisation of which its giver is an organiser *in the state before*; the author's own
+//! organisation counts as well, since the author vouches for the commit with its leaf key. After every commit somebody
+//! organises the alliance, its largest quorum can be reached, and no organisation has more seats than it may.
 
-use crate::alliance::{AllianceState, Role, Seat};
+mod authority;
+
+use crate::alliance::{AllianceState, Seat};
 use crate::credential::Person;
 use crate::identity::Identity;
+use crate::motion::VerifiedMotion;
 use thiserror::Error;
+
+pub use authority::organisations_needed;
+pub(crate) use authority::{enacted, unprivileged};
 
 /// What a commit does, read from MLS and stripped of everything that is not needed to judge it.
 #[derive(Debug, Clone)]
@@ -26,6 +46,8 @@ pub struct CommitFacts {
     pub departed: Vec<Identity>,
     /// Whether it carries proposals of another kind (update, pre-shared key, reinit, external init).
     pub other_proposals: bool,
+    /// The motion that it enacts, its approvals verified.
+    pub motion: Option<VerifiedMotion>,
     /// The state after it; `None` where the extension is missing or does not decode.
     pub after: Option<AllianceState>,
 }
@@ -73,6 +95,39 @@ pub enum Refusal {
     /// Members would be left without an organiser.
     #[error("it would leave the alliance without an organiser")]
     NoOrganiser,
+    /// Fewer organisations would be left with an organiser than the rules ask to approve.
+    #[error("it would leave too few organisations to approve anything")]
+    QuorumUnreachable,
+    /// An organisation would have more people than it may.
+    #[error("an organisation would have more people than it may")]
+    AllotmentExceeded,
+    /// The rules ask for approvals of more organisations.
+    #[error("too few organisations have approved it")]
+    ApprovalsMissing,
+    /// It carries a motion and does something else, or more.
+    #[error("it does not do what its motion says")]
+    MotionMismatch,
+    /// It carries a motion, and needs none.
+    #[error("it carries a motion that it does not need")]
+    MotionNeedless,
+    /// Its motion was enacted before.
+    #[error("its motion was enacted before")]
+    MotionSpent,
+    /// Its motion's last day is over, or farther away than it may be.
+    #[error("its motion has expired, or is good for too long")]
+    MotionExpired,
+    /// What is remembered of motions changed in another way than by its motion.
+    #[error("it tampers with what is remembered of motions")]
+    LedgerChanged,
+    /// Too many motions are remembered: some must expire first.
+    #[error("too many motions were enacted in a short time")]
+    LedgerFull,
+    /// An organiser let a claim stand that nobody organises the alliance, or somebody else took it away.
+    #[error("an organiser's commit takes a claim away, and nobody else's does")]
+    ClaimMismatch,
+    /// A succession where the rules have none, or by an organiser.
+    #[error("the alliance's rules have no such succession")]
+    NoSuccession,
 }
 
 /// Judges a commit.
@@ -96,14 +151,24 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
     }
     check_membership(before, facts, after)?;
     check_readmissions(before, facts, after)?;
-    let unprivileged = before.clone().without(&facts.departed);
-    // A readmission leaves the state as it is, and is an organiser's to make all the same.
-    let privileged = *after != unprivileged || !facts.added.is_empty() || !facts.removed.is_empty();
-    if privileged && author.role != Role::Organiser {
-        return Err(Refusal::NotOrganiser);
-    }
-    if after.organisers() == 0 {
+    authority::check(before, facts, author, after)?;
+    check_invariants(after)
+}
+
+/// What every state must be, so that an alliance can always go on.
+///
+/// # Errors
+/// [`Refusal`], for the first that it is not.
+pub fn check_invariants(state: &AllianceState) -> Result<(), Refusal> {
+    if state.organisers() == 0 {
         return Err(Refusal::NoOrganiser);
+    }
+    if state.voices().len() < usize::from(state.rules.largest_quorum()) {
+        return Err(Refusal::QuorumUnreachable);
+    }
+    let mut allotments = state.rules.allotments.iter();
+    if allotments.any(|allotment| state.people_of(&allotment.organisation) > usize::from(allotment.seats)) {
+        return Err(Refusal::AllotmentExceeded);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer, SigningKey};
 use openmls::prelude::{BasicCredential, Credential};
 use support::{relay, seeded};
-use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Seat};
+use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Role, Seat};
 use twiza_crypto::content::{AuthorSeal, ContentKind};
 use twiza_crypto::credential::{self, Person};
 use twiza_crypto::epoch::Branch;
@@ -19,9 +19,12 @@ use twiza_crypto::group::Group;
 use twiza_crypto::group::join::Joiner;
 use twiza_crypto::identity::{Identity, IdentityKey};
 use twiza_crypto::invitation::Invitation;
+use twiza_crypto::ledger::{Ledger, Spent};
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::motion::{Action, Admission, Enactment, Motion, MotionId};
 use twiza_crypto::name::Name;
 use twiza_crypto::recovery::RecoveryKey;
+use twiza_crypto::rules::{Allotment, Quorums, Rules, Succession};
 use twiza_crypto::seal::{FrameKey, seal_payload};
 use twiza_crypto::vault::{self, VaultCost};
 use twiza_crypto::words::{SafetyWords, WordLanguage};
@@ -158,6 +161,14 @@ fn alliance() -> AllianceState {
             seat(3, Role::Organiser, "جمعية النور"),
         ],
         relays: vec![relay(), AllianceRelay { grant: Some("secret".to_owned()), ..relay() }],
+        rules: Rules {
+            quorums: Quorums { admit: 2, remove: 2, roles: 3, rules: 3, alliance: 1 },
+            own_delegates: true,
+            allotments: vec![Allotment { organisation: name("Amal"), seats: 12 }],
+            succession: Some(Succession { silence_days: 30, waiting_days: 14, organisations: 2 }),
+        },
+        ledger: Ledger { day: 20_000, spent: vec![Spent { id: MotionId::from_bytes([5; 16]), expires: 20_014 }] },
+        claim: Some(Claim { id: MotionId::from_bytes([6; 16]), appointee: Identity::from_bytes([2; 32]) }),
     }
 }
 
@@ -165,6 +176,48 @@ fn alliance() -> AllianceState {
 fn the_alliance_state_is_frozen() {
     assert_eq!(hex(&alliance().encode().expect("a state")), frozen("alliance state"));
     assert_eq!(AllianceState::decode(&octets("alliance state")).expect("a frozen state"), alliance());
+}
+
+#[test]
+fn motions_and_their_approvals_are_frozen() {
+    let one = Identity::from_bytes([1; 32]);
+    let admission = Admission { identity: one, name: name("Zineb"), organisation: name("Amal"), role: Role::Member };
+    let actions = [
+        Action::Add(vec![admission]),
+        Action::Remove(vec![one]),
+        Action::SetRole(one, Role::Organiser),
+        Action::SetRules(alliance().rules),
+        Action::Rename(name("Tiwizi")),
+        Action::Claim(one),
+        Action::Appoint(MotionId::from_bytes([6; 16]), one),
+    ];
+    let mut all = Vec::new();
+    for action in actions {
+        let motion = Motion { id: MotionId::from_bytes([5; 16]), expires: 20_014, action };
+        let approval = motion.approve(&alliance().id, &identity()).expect("an approval");
+        let octets = Enactment::new(motion.clone(), vec![approval]).encode().expect("octets");
+        let read = Enactment::decode(&octets).expect("one's own octets");
+        assert_eq!(read.verify(&alliance().id).expect("one's own approval").motion, motion);
+        all.extend(octets);
+    }
+    assert_eq!(hex(&all), frozen("motions in commits"));
+}
+
+#[test]
+fn an_approval_signs_what_the_specification_says() {
+    use sha2::{Digest, Sha256};
+    let motion = Motion { id: MotionId::from_bytes([5; 16]), expires: 20_014, action: Action::Rename(name("Tiwizi")) };
+    let signed = [
+        &b"twiza motion approval v1\0"[..],
+        alliance().id.as_bytes(),
+        &[5; 16],
+        &Sha256::digest(b"\x05\x06Tiwizi"),
+        &20_014_u32.to_be_bytes(),
+    ]
+    .concat();
+    let key = SigningKey::from_bytes(&identity().expose_seed());
+    let approval = motion.approve(&alliance().id, &identity()).expect("an approval");
+    assert_eq!(approval.signature, key.sign(&signed).to_bytes());
 }
 
 #[test]

@@ -11,8 +11,10 @@ use twiza_crypto::content::{Assembly, AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::invitation::{Invitation, LINK_PREFIX};
+use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::{Name, NameError, is_invisible};
+use twiza_crypto::rules::Rules;
 use twiza_crypto::seal::{FrameKey, capacity, seal_payload};
 use twiza_crypto::{CryptoError, vault};
 use twiza_protocol::{
@@ -50,7 +52,16 @@ fn any_state() -> impl Strategy<Value = AllianceState> {
             let identity = Identity::from_bytes(identity);
             Seat { identity, role, organisation }
         });
-        AllianceState { id: AllianceId::from_bytes(id), generation, name, seats: seats.collect(), relays }
+        AllianceState {
+            id: AllianceId::from_bytes(id),
+            generation,
+            name,
+            seats: seats.collect(),
+            relays,
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            claim: None,
+        }
     })
 }
 
@@ -291,6 +302,9 @@ fn a_state_in_another_form_than_its_own_is_refused() {
         name: Name::new("Tawiza").expect("a name"),
         seats: vec![seat(1), seat(2)],
         relays: vec![relay()],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     };
     let encoded = |state: &AllianceState| state.encode().expect("a state");
     AllianceState::decode(&encoded(&state)).expect("its own form");

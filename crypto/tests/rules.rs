@@ -8,7 +8,9 @@ use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Sea
 use twiza_crypto::credential::Person;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::{CommitFacts, Refusal, judge};
+use twiza_crypto::ledger::Ledger;
 use twiza_crypto::name::Name;
+use twiza_crypto::rules::Rules;
 use twiza_protocol::RelaySigningKey;
 
 /// Few people and few organisations, so that arbitrary facts meet each other often.
@@ -55,6 +57,9 @@ fn any_state() -> impl Strategy<Value = AllianceState> {
             .map(|(person, (role, of))| Seat { identity: identity(person), role, organisation: organisation(of) })
             .collect(),
         relays: vec![relay(first_relay)],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     })
 }
 
@@ -76,6 +81,7 @@ fn any_facts() -> impl Strategy<Value = CommitFacts> {
             removed,
             departed,
             other_proposals,
+            motion: None,
             after,
         },
     )
@@ -146,6 +152,7 @@ fn facts_of(attempt: &Attempt, state: &AllianceState) -> CommitFacts {
             .collect(),
         departed: attempt.departed.iter().map(|who| identity(*who)).collect(),
         other_proposals: false,
+        motion: None,
         after: Some(after),
     }
 }
@@ -174,6 +181,9 @@ proptest! {
             name: name("Tawiza"),
             seats: vec![Seat { identity: identity(0), role: Role::Organiser, organisation: organisation(0) }],
             relays: vec![relay(1)],
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            claim: None,
         };
         for attempt in attempts {
             let author = state.seat(&identity(attempt.author)).map(|seat| seat.role);
@@ -213,6 +223,9 @@ fn three() -> AllianceState {
         name: name("Tawiza"),
         seats: vec![seat(0, Role::Organiser), seat(1, Role::Member), seat(2, Role::Observer)],
         relays: vec![relay(1)],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     }
 }
 
@@ -225,6 +238,7 @@ fn rotation(author: u8) -> CommitFacts {
         readmitted: Vec::new(),
         departed: Vec::new(),
         other_proposals: false,
+        motion: None,
         after: Some(three()),
     }
 }

@@ -26,9 +26,11 @@ use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{Change, PendingCommit};
 use twiza_crypto::group::join::JoinRequest;
 use twiza_crypto::identity::{Identity, IdentityKey};
+use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::Name;
 use twiza_crypto::recovery::RecoveryKey;
+use twiza_crypto::rules::Rules;
 use twiza_crypto::{Entropy, EntropyError, Random, credential};
 use twiza_protocol::{Chain, FrameDigest, MailboxAddress, MailboxKey, RelayKey, RelaySigningKey, Sequence};
 
@@ -73,6 +75,9 @@ fn found() -> Group {
         name: name("Tawiza"),
         seats: vec![seat],
         relays: vec![relay()],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     };
     Group::found_in_suite(SUITE, &founder, &name("Amina"), alliance, &random).expect("a group")
 }

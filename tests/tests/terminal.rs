@@ -138,8 +138,56 @@ fn coming_back() -> Result<()> {
 }
 
 #[test]
+fn deciding_together() -> Result<()> {
+    for language in LANGUAGES {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("relay");
+        RelayProcess::init(programs!(), &data, "127.0.0.1:0")?;
+        let relay = RelayProcess::serve(programs!(), &data, &[])?;
+        let home = folder.path().join("home");
+        let [amina, karim, ziri] = ["amina", "karim", "ziri"].map(|profile| Person::new(programs!(), &home, profile));
+        amina.types(&["init", "--name", "Amina", "--organisation", "Nour"])?;
+        karim.types(&["init", "--name", "Karim", "--organisation", "Amal"])?;
+        ziri.types(&["init", "--name", "Ziri", "--organisation", "Tafat"])?;
+        amina.types(&["alliance", "create", "Tawiza", "--relay", &relay.address])?;
+        let link = amina.types(&["invite"])?;
+        karim.types(&["join", &link])?;
+        amina.types(&["requests"])?;
+        amina.types(&["approve", "1"])?;
+        karim.types(&["read"])?;
+        let mut session = Session::new(language)?;
+        session.hide(&relay.address, "[RELAY]")?;
+        session.types(&amina, &["rules", "show"])?;
+        session.types(&amina, &["rules", "set", "--all", "2"])?;
+        session.types(&amina, &["role", "Karim", "organiser"])?;
+        session.types(&amina, &["rules", "set", "--all", "2", "--rules", "1"])?;
+        session.types(&amina, &["rules", "set", "--all", "2", "--allot", "Nour=3", "--succession", "30,14,2"])?;
+        let link = amina.types(&["invite"])?;
+        ziri.types(&["join", &link])?;
+        amina.types(&["requests"])?;
+        session.types(&amina, &["approve", "2"])?;
+        session.types(&amina, &["members"])?;
+        session.types(&amina, &["motion", "list"])?;
+        session.types(&karim, &["read"])?;
+        session.types(&karim, &["motion", "approve", "7"])?;
+        session.types(&karim, &["motion", "approve", "1"])?;
+        session.types(&amina, &["read"])?;
+        session.types(&ziri, &["read"])?;
+        session.types(&amina, &["motion", "propose", "role", "Karim", "member"])?;
+        session.types(&amina, &["remove", "Ziri"])?;
+        session.types(&amina, &["motion", "withdraw", "2"])?;
+        session.types(&karim, &["motion", "approve", "2"])?;
+        session.types(&ziri, &["motion", "propose", "succession", "Ziri"])?;
+        session.types(&karim, &["leave"])?;
+        session.types(&karim, &["motion", "list"])?;
+        session.compare_with("deciding");
+    }
+    Ok(())
+}
+
+#[test]
 fn help() -> Result<()> {
-    let commands: [&[&str]; 30] = [
+    let commands: [&[&str]; 41] = [
         &[],
         &["init"],
         &["whoami"],
@@ -161,6 +209,18 @@ fn help() -> Result<()> {
         &["members"],
         &["role"],
         &["remove"],
+        &["motion"],
+        &["motion", "propose"],
+        &["motion", "propose", "remove"],
+        &["motion", "propose", "role"],
+        &["motion", "propose", "name"],
+        &["motion", "propose", "succession"],
+        &["motion", "list"],
+        &["motion", "approve"],
+        &["motion", "withdraw"],
+        &["rules"],
+        &["rules", "show"],
+        &["rules", "set"],
         &["leave"],
         &["rotate"],
         &["rejoin"],

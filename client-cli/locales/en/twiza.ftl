@@ -84,6 +84,45 @@ arg-role-role = observer, member or organiser
 help-remove = Remove a member
 example-remove = twiza remove Karim
 arg-remove-member = The member's name or number, from `twiza members`
+help-motion = Decide something with other organisations
+help-motion-propose = Ask the others to approve something; you approve it yourself
+help-motion-propose-remove = Propose to remove a member
+example-motion-propose-remove = twiza motion propose remove Karim
+arg-motion-propose-remove-member = The member's name or number, from `twiza members`
+help-motion-propose-role = Propose another role for a member
+example-motion-propose-role = twiza motion propose role Karim organiser
+arg-motion-propose-role-member = The member's name or number, from `twiza members`
+arg-motion-propose-role-role = observer, member or organiser
+help-motion-propose-name = Propose another name for the alliance
+example-motion-propose-name = twiza motion propose name "Tiwizi"
+arg-motion-propose-name-name = What the alliance should be called
+help-motion-propose-succession = Propose who should organise the alliance, where all organisers are gone
+example-motion-propose-succession = twiza motion propose succession Karim
+arg-motion-propose-succession-member = Who should organise: a member's name or number, from `twiza members`
+help-motion-list = Show what is proposed, and how it stands
+example-motion-list = twiza motion list
+help-motion-approve = Approve what somebody proposed
+example-motion-approve = twiza motion approve 1
+arg-motion-approve-number = The motion's number, from `twiza motion list`
+help-motion-withdraw = Take back what you proposed, or your approval
+example-motion-withdraw = twiza motion withdraw 1
+arg-motion-withdraw-number = The motion's number, from `twiza motion list`
+help-rules = See and set what the alliance asks for before something changes
+help-rules-show = Show the alliance's rules
+example-rules-show = twiza rules show
+help-rules-set = Set the alliance's rules; what is left out stays as it is
+example-rules-set =
+    twiza rules set --all 2
+    twiza rules set --allot "Nour=12" --succession 30,14,2
+arg-rules-set-all = How many different organisations must approve everything below
+arg-rules-set-admit = How many must approve letting somebody in
+arg-rules-set-remove = How many must approve removing somebody
+arg-rules-set-roles = How many must approve another role
+arg-rules-set-rules = How many must approve other rules; never fewer than for anything else
+arg-rules-set-name = How many must approve another name of the alliance
+arg-rules-set-own_delegates = true: an organiser lets in and removes members of its own organisation alone; or false
+arg-rules-set-allot = The most people of an organisation: NAME=NUMBER, or NAME=none; may be given several times
+arg-rules-set-succession = Days of silence of all organisers, days to object, organisations that must sign; or none
 help-leave = Leave an alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Take new keys in an alliance
@@ -222,6 +261,35 @@ role-organiser = organiser
 role-done = { $name } is now: { $role }.
 removed = { $name } is removed, and can neither read nor find what follows.
 removed-next = Everybody's keys change with it; nobody else has to do anything.
+admission = { $person } as { $role }
+action-add = let in { $people }
+action-remove = remove { $people }
+action-role = give { $person } the role: { $role }
+action-rules = set other rules. { $rules }
+action-rename = call the alliance { $name }
+action-claim = state that nobody organises the alliance any more, and that { $person } should
+action-appoint = make { $person } an organiser, since no organiser objected
+action-unknown = something of a later version of Twiza
+motion-proposed = This needs approvals of other organisations. It is before them as motion { $number }, with your approval: `twiza motion list` shows how it stands.
+motion-enacted = Motion { $number } has all the approvals it needs, and is done.
+motion-waits = Not proposed yet: somebody is leaving the alliance. It goes out by itself afterwards.
+motions-none = Nothing is proposed.
+motion-line =
+    { $number }. { $action }
+       Proposed by { $person }; good until { $day }. Approved by: { $approved }. Organisations: { $organisations } of { $needed }.
+motion-line-over =
+    { $number }. { $action }
+       Proposed by { $person }; { $state ->
+        [expired] expired
+        [withdrawn] withdrawn
+        [enacted] done
+       *[void] no longer needed, or no longer possible
+    }.
+rules-quorums = Organisations that must approve: letting in { $admit }, removing { $remove }, roles { $roles }, rules { $rules }, name { $name }.
+rules-own-delegates = Organisers let in and remove members of their own organisation alone.
+rules-allotment = { $organisation } may have { $seats } people.
+rules-succession = Where no organiser was heard of for { $silence } days, people of { $organisations } organisations may name one, if no organiser objects for { $waiting } days.
+rules-no-succession = There is no succession: if all organisers are gone, nobody can take their place.
 leaving = You are leaving. You are out as soon as another member's client is online.
 rejoined = You take part again, with new keys.
 rejoin-asked = Fellow members were asked for new keys.
@@ -262,7 +330,16 @@ event-lost =
     } New keys are asked of fellow members by themselves; what you had written waits, and what was said meanwhile you will not see.
 event-rejoined = You take part again, with new keys, let in by { $person }. What was said meanwhile you cannot see. Compare `twiza verify` with somebody you know.
 event-nobody-answered = Nobody has given you new keys, however often you asked. Try again with `twiza rejoin`, or ask an organiser for an invitation.
-event-rebooted = { $person } founded the alliance anew, without: { $without }.
+event-rebooted = { $person } founded the alliance anew, without: { $without }. The rules are the simple ones again, in which an organiser decides alone: set them anew with `twiza rules set`.
+event-rules = { $by } set other rules. { $rules }
+event-renamed = { $by } gave the alliance the name { $name }.
+event-motion = { $person } proposes motion { $number }: { $action }. To approve: `twiza motion approve { $number }`.
+event-motion-approved = { $person } approved motion { $number }.
+event-motion-withdrawn = { $person } withdrew motion { $number }.
+event-approval-withdrawn = { $person } took back the approval of motion { $number }.
+event-motion-enacted = Motion { $number } is done; { $person } carried it out.
+event-claimed = Beware: { $by } brought in, with approvals, that nobody organises the alliance any more and { $person } should. Any change by an organiser, such as `twiza rotate`, rejects it.
+event-claim-rejected = { $by } organises the alliance: the claim for { $person } is void.
 event-refused = A change by { $person } was against the rules and was refused.
 event-refused-unknown = A change that nobody vouched for was refused.
 event-not-sent =
@@ -273,6 +350,8 @@ event-not-done =
         [add] letting somebody in.
         [remove] removing a member.
         [role] giving a role.
+        [rules] setting other rules.
+        [motion] deciding with others.
         [answer] answering somebody who asked to join.
         [leave] leaving.
        *[rotate] taking new keys.
@@ -318,6 +397,8 @@ error-ambiguous-alliance = Several alliances are called { $name }. Give the numb
 error-unknown-member = There is no member called { $name }. `twiza members` shows them.
 error-ambiguous-member = Several members are called { $name }. Give the number from `twiza members`.
 error-unknown-request = There is no request number { $number }. `twiza requests` shows them.
+error-unknown-motion = There is no motion number { $number }. `twiza motion list` shows them.
+error-succession-early = It is too early: by this machine's clock you can sign this from { $day } on. An organiser was heard of, or the claim was made, too few days ago.
 error-not-active =
     { $status ->
         [joining] You are not a member yet: somebody must let you in first. `twiza read` looks for the answer.
@@ -349,6 +430,14 @@ reason-leaving = You are leaving: nothing can be said or changed after that.
 reason-observer = Observers read, but do not write. An organiser can give you another role.
 reason-not-organiser = Only organisers can do this.
 reason-last-organiser = You are the last organiser: give somebody else the role first, with `twiza role`.
+reason-quorum-unreachable = Too few organisations would have an organiser to approve anything. First give somebody of another organisation that role, or ask for fewer organisations with `twiza rules set`.
+reason-allotment = An organisation would have more people than it may: `twiza rules show` says how many.
+reason-approvals-missing = The alliance's rules ask for approvals of other organisations: propose it, with `twiza motion propose`.
+reason-motion-expired = The motion has expired: propose it again.
+reason-motion-spent = The motion was carried out before.
+reason-motion-void = It is done already, was withdrawn, or is no longer possible.
+reason-no-succession = The alliance's rules have no succession, or you are an organiser yourself.
+reason-rules-unsound = These rules contradict themselves: from 1 to 32 organisations, for the rules never fewer than for anything else; and for a succession at least 2, with 1 to 3650 days.
 reason-undeliverable = Somebody else has the invitation and made its place unusable. If that person was let in, remove and invite again, by another way.
 reason-rules = The alliance's rules do not allow it.
 error-name-empty = A name cannot be empty.

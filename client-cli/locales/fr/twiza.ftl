@@ -83,6 +83,45 @@ arg-role-role = observer (lire), member (lire et écrire) ou organiser (organise
 help-remove = Retirer un membre
 example-remove = twiza remove Karim
 arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
+help-motion = Décider avec d'autres organisations
+help-motion-propose = Demander aux autres d'approuver quelque chose ; vous l'approuvez vous-même
+help-motion-propose-remove = Proposer de retirer un membre
+example-motion-propose-remove = twiza motion propose remove Karim
+arg-motion-propose-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
+help-motion-propose-role = Proposer un autre rôle pour un membre
+example-motion-propose-role = twiza motion propose role Karim organiser
+arg-motion-propose-role-member = Le nom ou le numéro du membre, donné par `twiza members`
+arg-motion-propose-role-role = observer, member ou organiser
+help-motion-propose-name = Proposer un autre nom pour l'alliance
+example-motion-propose-name = twiza motion propose name "Tiwizi"
+arg-motion-propose-name-name = Le nom que l'alliance devrait avoir
+help-motion-propose-succession = Proposer qui devrait organiser l'alliance, quand plus personne ne le fait
+example-motion-propose-succession = twiza motion propose succession Karim
+arg-motion-propose-succession-member = Qui devrait organiser : le nom ou le numéro d'un membre, donné par `twiza members`
+help-motion-list = Montrer ce qui est proposé, et où cela en est
+example-motion-list = twiza motion list
+help-motion-approve = Approuver ce que quelqu'un a proposé
+example-motion-approve = twiza motion approve 1
+arg-motion-approve-number = Le numéro de la motion, donné par `twiza motion list`
+help-motion-withdraw = Reprendre ce que vous avez proposé, ou votre approbation
+example-motion-withdraw = twiza motion withdraw 1
+arg-motion-withdraw-number = Le numéro de la motion, donné par `twiza motion list`
+help-rules = Voir et fixer ce que l'alliance demande avant tout changement
+help-rules-show = Montrer les règles de l'alliance
+example-rules-show = twiza rules show
+help-rules-set = Fixer les règles de l'alliance ; ce qui n'est pas dit reste
+example-rules-set =
+    twiza rules set --all 2
+    twiza rules set --allot "Nour=12" --succession 30,14,2
+arg-rules-set-all = Combien d'organisations différentes doivent approuver tout ce qui suit
+arg-rules-set-admit = Combien doivent approuver que quelqu'un entre
+arg-rules-set-remove = Combien doivent approuver que quelqu'un soit retiré
+arg-rules-set-roles = Combien doivent approuver un autre rôle
+arg-rules-set-rules = Combien doivent approuver d'autres règles ; jamais moins que pour le reste
+arg-rules-set-name = Combien doivent approuver un autre nom de l'alliance
+arg-rules-set-own_delegates = true : qui organise fait entrer et retire seul·e les membres de sa propre organisation ; ou false
+arg-rules-set-allot = Le maximum de personnes d'une organisation : NOM=NOMBRE, ou NOM=none ; peut être donné plusieurs fois
+arg-rules-set-succession = Jours de silence de toutes les personnes qui organisent, jours pour s'opposer, organisations qui doivent signer ; ou none
 help-leave = Quitter une alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Prendre de nouvelles clés dans une alliance
@@ -221,6 +260,35 @@ role-organiser = organisation
 role-done = Le nouveau rôle de { $name } : { $role }.
 removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la suite.
 removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
+admission = { $person } ({ $role })
+action-add = faire entrer { $people }
+action-remove = retirer { $people }
+action-role = donner à { $person } le rôle : { $role }
+action-rules = fixer d'autres règles. { $rules }
+action-rename = appeler l'alliance { $name }
+action-claim = constater que plus personne n'organise l'alliance, et que { $person } devrait le faire
+action-appoint = confier l'organisation à { $person }, puisque personne qui organise ne s'est opposé
+action-unknown = quelque chose d'une version plus récente de Twiza
+motion-proposed = Il faut l'approbation d'autres organisations. La motion { $number } leur est soumise, avec votre approbation : `twiza motion list` montre où elle en est.
+motion-enacted = La motion { $number } a toutes les approbations nécessaires : c'est fait.
+motion-waits = Pas encore proposé : quelqu'un quitte l'alliance. La motion partira d'elle-même ensuite.
+motions-none = Rien n'est proposé.
+motion-line =
+    { $number }. { $action }
+       Proposé par { $person } ; valable jusqu'au { $day }. Approuvé par : { $approved }. Organisations : { $organisations } sur { $needed }.
+motion-line-over =
+    { $number }. { $action }
+       Proposé par { $person } ; { $state ->
+        [expired] expiré
+        [withdrawn] repris
+        [enacted] fait
+       *[void] inutile désormais, ou impossible
+    }.
+rules-quorums = Organisations qui doivent approuver : entrées { $admit }, retraits { $remove }, rôles { $roles }, règles { $rules }, nom { $name }.
+rules-own-delegates = Qui organise fait entrer et retire seul·e les membres de sa propre organisation.
+rules-allotment = { $organisation } peut avoir { $seats } personnes.
+rules-succession = Si l'on n'entend plus personne qui organise pendant { $silence } jours, des membres de { $organisations } organisations peuvent nommer quelqu'un, si personne qui organise ne s'oppose pendant { $waiting } jours.
+rules-no-succession = Il n'y a pas de succession : si toutes les personnes qui organisent sont parties, nul ne peut les remplacer.
 leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
 rejoined = Vous en êtes de nouveau, avec de nouvelles clés.
 rejoin-asked = De nouvelles clés ont été demandées aux membres.
@@ -261,7 +329,16 @@ event-lost =
     } De nouvelles clés sont demandées d'elles-mêmes aux membres ; ce que vous aviez écrit attend, et vous ne verrez pas ce qui a été dit entre-temps.
 event-rejoined = Vous en êtes de nouveau, avec de nouvelles clés, par { $person }. Vous ne pouvez pas voir ce qui a été dit entre-temps. Comparez `twiza verify` avec quelqu'un que vous connaissez.
 event-nobody-answered = Personne ne vous a donné de nouvelles clés, malgré vos demandes. Réessayez avec `twiza rejoin`, ou demandez une invitation à qui organise.
-event-rebooted = { $person } a fondé l'alliance à nouveau, sans : { $without }.
+event-rebooted = { $person } a fondé l'alliance à nouveau, sans : { $without }. Les règles sont de nouveau les plus simples, où qui organise décide seul·e : fixez-les de nouveau avec `twiza rules set`.
+event-rules = { $by } a fixé d'autres règles. { $rules }
+event-renamed = { $by } a donné à l'alliance le nom { $name }.
+event-motion = { $person } propose la motion { $number } : { $action }. Pour approuver : `twiza motion approve { $number }`.
+event-motion-approved = { $person } a approuvé la motion { $number }.
+event-motion-withdrawn = { $person } a repris la motion { $number }.
+event-approval-withdrawn = { $person } a repris son approbation de la motion { $number }.
+event-motion-enacted = La motion { $number } est faite ; { $person } l'a exécutée.
+event-claimed = Attention : { $by } a fait constater, avec approbations, que plus personne n'organise l'alliance et que { $person } devrait le faire. Tout changement par qui organise, comme `twiza rotate`, s'y oppose.
+event-claim-rejected = { $by } organise l'alliance : la demande pour { $person } est nulle.
 event-refused = Un changement de { $person } était contre les règles et a été refusé.
 event-refused-unknown = Un changement dont personne ne répondait a été refusé.
 event-not-sent =
@@ -272,6 +349,8 @@ event-not-done =
         [add] faire entrer quelqu'un.
         [remove] retirer un membre.
         [role] donner un rôle.
+        [rules] fixer d'autres règles.
+        [motion] décider avec d'autres.
         [answer] répondre à quelqu'un qui demandait à entrer.
         [leave] partir.
        *[rotate] prendre de nouvelles clés.
@@ -317,6 +396,8 @@ error-ambiguous-alliance = Plusieurs alliances s'appellent { $name }. Donnez le 
 error-unknown-member = Il n'y a pas de membre nommé { $name }. `twiza members` les montre.
 error-ambiguous-member = Plusieurs membres s'appellent { $name }. Donnez le numéro, de `twiza members`.
 error-unknown-request = Il n'y a pas de demande numéro { $number }. `twiza requests` les montre.
+error-unknown-motion = Il n'y a pas de motion numéro { $number }. `twiza motion list` les montre.
+error-succession-early = C'est trop tôt : d'après l'horloge de cette machine, vous pourrez le signer à partir du { $day }. Une personne qui organise s'est manifestée, ou la demande a été faite, il y a trop peu de jours.
 error-not-active =
     { $status ->
         [joining] Vous n'êtes pas encore membre : il faut qu'on vous fasse entrer. `twiza read` cherche la réponse.
@@ -348,6 +429,14 @@ reason-leaving = Vous partez : après cela, plus rien ne peut être dit ni chang
 reason-observer = Qui observe lit, mais n'écrit pas. Une personne qui organise peut vous donner un autre rôle.
 reason-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire.
 reason-last-organiser = Vous êtes seul·e à organiser : donnez d'abord ce rôle à quelqu'un, avec `twiza role`.
+reason-quorum-unreachable = Trop peu d'organisations auraient une personne qui organise pour approuver quoi que ce soit. Donnez d'abord ce rôle à quelqu'un d'une autre organisation, ou demandez moins d'organisations avec `twiza rules set`.
+reason-allotment = Une organisation aurait plus de personnes que permis : `twiza rules show` dit combien.
+reason-approvals-missing = Les règles de l'alliance demandent l'approbation d'autres organisations : proposez-le, avec `twiza motion propose`.
+reason-motion-expired = La motion a expiré : proposez-la de nouveau.
+reason-motion-spent = La motion a déjà été exécutée.
+reason-motion-void = C'est déjà fait, cela a été repris, ou ce n'est plus possible.
+reason-no-succession = Les règles de l'alliance n'ont pas de succession, ou vous organisez vous-même.
+reason-rules-unsound = Ces règles se contredisent : de 1 à 32 organisations, pour les règles jamais moins que pour le reste ; et pour une succession au moins 2, avec 1 à 3650 jours.
 reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisable. Si la personne est entrée, retirez-la et invitez-la de nouveau, par un autre moyen.
 reason-rules = Les règles de l'alliance ne le permettent pas.
 error-name-empty = Un nom ne peut pas être vide.

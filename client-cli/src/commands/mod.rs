@@ -9,6 +9,7 @@ pub(crate) mod join;
 pub(crate) mod kit;
 mod leave;
 mod members;
+pub(crate) mod motion;
 pub(crate) mod read;
 pub(crate) mod reboot;
 mod rejoin;
@@ -17,6 +18,7 @@ pub(crate) mod remove;
 mod requests;
 pub(crate) mod role;
 mod rotate;
+pub(crate) mod rules;
 pub(crate) mod send;
 pub(crate) mod verify;
 mod watch;
@@ -44,6 +46,8 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Members(alliance) => members::run(alliance, context).await,
         Commands::Role(arguments) => role::run(arguments, context).await,
         Commands::Remove(arguments) => remove::run(arguments, context).await,
+        Commands::Motion(command) => motion::run(command, context).await,
+        Commands::Rules(command) => rules::run(command, context).await,
         Commands::Leave(alliance) => leave::run(alliance, context).await,
         Commands::Rotate(alliance) => rotate::run(alliance, context).await,
         Commands::Rejoin(alliance) => rejoin::run(alliance, context).await,

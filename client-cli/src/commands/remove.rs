@@ -1,5 +1,6 @@
 //! `twiza remove`: remove somebody.
 
+use super::motion;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -19,7 +20,14 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     context.refresh(&engine, alliance).await?;
-    let removed = engine.remove(alliance, &typed::composed(&arguments.member)).await;
+    let member = typed::composed(&arguments.member);
+    let removed = engine.remove(alliance, &member).await;
+    if motion::is_asked_for(&removed) {
+        let removal = engine.removal(alliance, &member).await?;
+        motion::propose(context, &engine, alliance, removal).await?;
+        engine.close().await;
+        return Ok(());
+    }
     let name = context.or_waiting(&engine, alliance, removed).await?;
     context
         .output

@@ -1,6 +1,7 @@
 //! `twiza role`: give somebody another role.
 
 use super::invite::RoleName;
+use super::motion;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,7 +23,14 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     context.refresh(&engine, alliance).await?;
-    let changed = engine.set_role(alliance, &typed::composed(&arguments.member), arguments.role.into()).await;
+    let member = typed::composed(&arguments.member);
+    let changed = engine.set_role(alliance, &member, arguments.role.into()).await;
+    if motion::is_asked_for(&changed) {
+        let action = engine.new_role(alliance, &member, arguments.role.into()).await?;
+        motion::propose(context, &engine, alliance, action).await?;
+        engine.close().await;
+        return Ok(());
+    }
     let name = context.or_waiting(&engine, alliance, changed).await?;
     let role = format!("{:?}", arguments.role).to_lowercase();
     context.output.data(

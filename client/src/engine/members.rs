@@ -24,15 +24,7 @@ pub struct MemberView {
     pub(super) identity: Identity,
 }
 
-/// A role's name for scripts.
-#[must_use]
-pub(super) fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Observer => "observer",
-        Role::Member => "member",
-        Role::Organiser => "organiser",
-    }
-}
+pub(super) use crate::store::shown::role_name;
 
 /// The role with this number, as stores keep it.
 pub(super) fn role_with_code(code: u8) -> Option<Role> {

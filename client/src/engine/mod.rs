@@ -1,6 +1,7 @@
 //! What a front end asks for, one operation a file.
 
 mod approve;
+mod enact;
 mod found;
 mod heal;
 mod invite;
@@ -9,6 +10,7 @@ mod kit;
 mod look_back;
 mod lost;
 mod members;
+mod motion;
 mod notes;
 mod pull;
 mod push;
@@ -24,6 +26,7 @@ mod wish;
 pub use approve::JoinRequestView;
 pub use invite::NewInvitation;
 pub use members::MemberView;
+pub use motion::{MotionView, Proposed};
 pub use read::AllianceView;
 pub use reboot::RebootReport;
 pub use sync::{Outbox, SyncReport};

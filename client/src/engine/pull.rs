@@ -1,5 +1,6 @@
 //! Reading a mailbox: from the relay's page to history, in steps that are each one transaction.
 
+use super::enact::ReadAt;
 use super::heal::contradiction;
 use super::push::give_up;
 use super::{AllianceNumber, Engine, Held};
@@ -11,7 +12,7 @@ use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
 use crate::store::{groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
-use twiza_crypto::alliance::AllianceState;
+use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
 use twiza_crypto::credential::Person;
 use twiza_crypto::epoch::{Branch, EpochKeys};
@@ -50,6 +51,10 @@ struct Mailbox<'a> {
 }
 
 impl Mailbox<'_> {
+    fn at(&self) -> ReadAt<'_> {
+        ReadAt { alliance: self.row.id, place: &self.place }
+    }
+
     /// Moves on to a frame, which must be the next.
     fn advance(&mut self, frame: &InboundFrame) -> Result<FrameDigest, ClientError> {
         if frame.sequence != self.place.cursor.next() {
@@ -220,7 +225,8 @@ impl Engine {
                 && !group.is_leaving()?
                 && let Some(intent) = outbox::intent(&mut step, intent).await?
             {
-                give_up(&mut step, &row, &intent, Obstacle::LastOrganiser).await?;
+                let why = group.check_departure(self.profile.key.identity()).err();
+                give_up(&mut step, &row, &intent, why.map_or(Obstacle::LastOrganiser, Into::into)).await?;
             }
         }
         alliances::set_place(&mut step, row.id, &mailbox.place).await?;
@@ -288,6 +294,12 @@ impl Engine {
                 history::add_text(step, mailbox.row.id, &mailbox.place, &new).await?;
                 outbox::finish(step, intent).await?;
             }
+            Want::Say { kind, body, .. } => {
+                let person = own_person(group, &self.profile.key.identity())?;
+                let body = MessageBody::from_parts(*kind, body.clone())?;
+                outbox::finish(step, intent).await?;
+                self.take_body(step, group, &mailbox.at(), &person, &body).await?;
+            }
             Want::Leave => return Ok(Own::Departure(intent)),
             _ => {}
         }
@@ -304,7 +316,7 @@ impl Engine {
         let id = mailbox.row.id;
         match payload.kind {
             ContentKind::Message => match group.receive_message(&payload.body) {
-                Ok((person, message)) => self.take_message(step, mailbox, &person, &message).await,
+                Ok((person, message)) => self.take_message(step, group, mailbox, &person, &message).await,
                 Err(_) => history::add_event(step, id, &mailbox.place, &Event::Unreadable).await,
             },
             ContentKind::Proposal => match group.receive_proposal(&payload.body) {
@@ -323,6 +335,7 @@ impl Engine {
     async fn take_message(
         &self,
         step: &mut SqliteConnection,
+        group: &Group,
         mailbox: &Mailbox<'_>,
         person: &Person,
         message: &Message,
@@ -332,15 +345,15 @@ impl Engine {
             let event = Event::HistoryDiffers { person: person.into() };
             history::add_event(step, id, &mailbox.place, &event).await?;
         }
+        if group.alliance().seat(&person.identity).is_some_and(|seat| seat.role == Role::Organiser) {
+            self.heard_organiser(step, id, group.alliance()).await?;
+        }
         match &message.body {
             MessageBody::Text(text) => {
                 let new = NewText { person, id: message.id, own: false, sent: message.sent, text };
                 history::add_text(step, id, &mailbox.place, &new).await
             }
-            _ => {
-                let event = Event::NotUnderstood { person: person.into() };
-                history::add_event(step, id, &mailbox.place, &event).await
-            }
+            body => self.take_body(step, group, &mailbox.at(), person, body).await,
         }
     }
 
@@ -423,6 +436,7 @@ impl Engine {
         self.note_readmitted(&mut step, row, &group, &facts).await?;
         let events = describe(&facts, &before, &people);
         self.note(&mut step, mailbox, &events).await?;
+        self.note_commit(&mut step, &mailbox.at(), &facts, &before).await?;
         if own_end {
             self.end(&mut step, row, &facts).await?;
             step.commit().await?;
@@ -483,6 +497,7 @@ impl Engine {
         group.merge_pending()?;
         self.note_readmitted(step, row, &group, &facts).await?;
         self.note(step, mailbox, &describe(&facts, &before, &people)).await?;
+        self.note_commit(step, &mailbox.at(), &facts, &before).await?;
         if let Some(found) = outbox::intent(step, intent).await? {
             self.after_own_commit(step, row, &found).await?;
         }
@@ -663,6 +678,7 @@ fn describe(facts: &CommitFacts, before: &AllianceState, people: &[Member]) -> V
             events.push(Event::RoleChanged { person: shown(seat.identity), role, by: by.clone() });
         }
     }
+    events.extend(super::enact::describe_agreement(facts, before, shown));
     if events.is_empty() {
         events.push(Event::Rotated { person: by });
     }

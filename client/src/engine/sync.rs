@@ -127,6 +127,9 @@ impl Engine {
         if let Some(cause) = cause.filter(|_| !leaving && !committing) {
             outbox::add_intent(&mut step, row.id, &Want::Rotate { cause }).await?;
         }
+        if !leaving {
+            self.enact_ready(&mut step, &held, &intents).await?;
+        }
         step.commit().await?;
         self.keep_open(&held).await
     }

@@ -2,6 +2,7 @@
 
 use crate::ClientError;
 use crate::store::alliances::Place;
+use crate::store::shown::{ShownAction, ShownRules};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection};
 use twiza_crypto::credential::Person;
@@ -92,6 +93,71 @@ pub enum Event {
         /// Whom it has left out.
         without: Vec<ShownPerson>,
     },
+    /// The alliance has other rules.
+    RulesChanged {
+        /// Which.
+        rules: ShownRules,
+        /// By whom.
+        by: ShownPerson,
+    },
+    /// The alliance has another name.
+    Renamed {
+        /// Which.
+        name: String,
+        /// By whom.
+        by: ShownPerson,
+    },
+    /// Somebody asks for approvals.
+    MotionProposed {
+        /// The motion's number in this profile.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+        /// Of what.
+        motion: ShownAction,
+    },
+    /// Somebody approved a motion.
+    MotionApproved {
+        /// Which.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+    },
+    /// Somebody took its motion back.
+    MotionWithdrawn {
+        /// Which.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+    },
+    /// Somebody took its approval of a motion back.
+    ApprovalWithdrawn {
+        /// Which.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+    },
+    /// A motion was carried out.
+    MotionEnacted {
+        /// Which.
+        number: i64,
+        /// By whom.
+        by: ShownPerson,
+    },
+    /// Members of several organisations say that nobody organises the alliance any more.
+    Claimed {
+        /// Who should.
+        person: ShownPerson,
+        /// Who committed it.
+        by: ShownPerson,
+    },
+    /// An organiser is there after all.
+    ClaimRejected {
+        /// Who should have become one.
+        person: ShownPerson,
+        /// Who is one.
+        by: ShownPerson,
+    },
     /// A change against the rules was refused.
     RefusedCommit {
         /// Whose, if its author's seal verifies.
@@ -106,7 +172,7 @@ pub enum Event {
     },
     /// A change of one's own that will never be made.
     NotDone {
-        /// Which: `add`, `remove`, `role`, `rotate` or `leave`.
+        /// Which: `add`, `remove`, `role`, `rules`, `motion`, `rotate` or `leave`.
         change: String,
         /// The code of the [`twiza_crypto::Obstacle`].
         reason: String,

@@ -8,10 +8,12 @@ pub(crate) mod groups;
 pub mod history;
 pub mod invitations;
 pub(crate) mod kept;
+pub mod motions;
 pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
 pub(crate) mod recovery;
+pub mod shown;
 pub(crate) mod watched;
 
 use crate::ClientError;

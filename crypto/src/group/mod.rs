@@ -15,11 +15,14 @@ use crate::alliance::{AllianceId, AllianceState, Role};
 use crate::credential::{self, Person};
 use crate::epoch::{Branch, EpochKeys};
 use crate::identity::{Identity, IdentityKey};
+use crate::judge::{Refusal, check_invariants};
+use crate::ledger::Ledger;
 use crate::message::Message;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
 use crate::report::Report;
 use crate::roster::{Roster, RosterEntry};
+use crate::rules::Rules;
 use crate::seal::MarkKey;
 use crate::state::Provider;
 use crate::suite::{ALLIANCE_EXTENSION, CIPHERSUITE, RECOVERY_EXTENSION, capabilities};
@@ -42,6 +45,8 @@ const DEVICE_KEY_ENTRY: &[u8] = b"twiza device key";
 const RECOVERY_KEY_ENTRY: &[u8] = b"twiza recovery key";
 const NEXT_RECOVERY_KEY_ENTRY: &[u8] = b"twiza next recovery key";
 const GROUP_ID_ENTRY: &[u8] = b"twiza group id";
+/// The authenticated data of one's own pending commit, which OpenMLS does not keep.
+const PENDING_MOTION_ENTRY: &[u8] = b"twiza pending motion";
 
 /// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
 const FORWARD_DISTANCE_MAX: u32 = 10_000;
@@ -145,6 +150,9 @@ impl Group {
                 organisation: organisation.clone(),
             }],
             relays: vec![relay],
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            claim: None,
         };
         Self::found_as(CIPHERSUITE, founder, name, alliance, random)
     }
@@ -348,12 +356,10 @@ impl Group {
     /// those of others ([`Group::receive_proposal`]), so that all members have the same wishes in the same order.
     ///
     /// # Errors
-    /// [`CryptoError::NotPossible`] for the last organiser, who hands the role on first.
+    /// [`CryptoError::NotPossible`] for the last organiser, who hands the role on first, and for whoever is needed for a
+    /// quorum.
     pub fn propose_leave(mut self) -> Result<Vec<u8>, CryptoError> {
-        let own = self.own_identity()?;
-        if self.organisers_after_departures(Some(own)) == 0 {
-            return Err(Obstacle::LastOrganiser.into());
-        }
+        self.check_departure(self.own_identity()?).map_err(Obstacle::from)?;
         let plaintext = join_config(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY);
         self.mls.set_configuration(self.provider.storage(), &plaintext).map_err(CryptoError::mls)?;
         let proposal = self.mls.leave_group_via_self_remove(&self.provider, &self.device);
@@ -390,9 +396,14 @@ impl Group {
         leaving.filter_map(|index| self.person_at(index).ok()).map(|person| person.identity).collect()
     }
 
-    fn organisers_after_departures(&self, further: Option<Identity>) -> usize {
-        let gone: Vec<_> = self.departures().into_iter().chain(further).collect();
-        self.alliance.clone().without(&gone).organisers()
+    /// Whether somebody may leave, after all who have said so before: then somebody still organises the alliance, and the
+    /// largest quorum that its rules ask for can be reached.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn check_departure(&self, further: Identity) -> Result<(), Refusal> {
+        let gone: Vec<_> = self.departures().into_iter().chain([further]).collect();
+        check_invariants(&self.alliance.clone().without(&gone))
     }
 }
 

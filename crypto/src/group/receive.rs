@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::recovery::RecoveryMailbox;
 use crate::roster::sealed_by_author;
 use crate::suite::public_key_bytes;
-use crate::{CryptoError, Obstacle};
+use crate::{CryptoError, Obstacle, motion};
 use ed25519_dalek::{Signature, VerifyingKey};
 use openmls::prelude::{
     ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessMessageError, ProcessedMessageContent, Proposal,
@@ -71,8 +71,8 @@ impl Group {
         Ok((person, Message::decode(&application.into_bytes())?))
     }
 
-    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser is refused by
-    /// everybody alike, since all have seen the same wishes before it.
+    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser, or its
+    /// largest quorum out of reach, is refused by everybody alike, since all have seen the same wishes before it.
     ///
     /// # Errors
     /// [`CryptoError::Refused`] for that, and for proposals of any other kind.
@@ -84,9 +84,7 @@ impl Group {
         };
         let index = self_remover(&queued).ok_or(CryptoError::Refused(Refusal::ProposalKind))?;
         let person = self.person_at(index)?;
-        if self.organisers_after_departures(Some(person.identity)) == 0 {
-            return Err(CryptoError::Refused(Refusal::NoOrganiser));
-        }
+        self.check_departure(person.identity)?;
         self.mls.store_pending_proposal(self.provider.storage(), *queued).map_err(CryptoError::mls)?;
         Ok(person)
     }
@@ -116,13 +114,14 @@ impl Group {
         if index.u32() != author.leaf_index {
             return Err(CryptoError::Unverified("a commit's author"));
         }
+        let motion = motion::of_authenticated_data(processed.aad(), &self.alliance.id)?;
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(CryptoError::Malformed("commit"));
         };
         if removed_leaves(&staged) != author.removes {
             return Err(CryptoError::Unverified("a commit's claim"));
         }
-        let facts = self.facts(index, &staged)?;
+        let facts = CommitFacts { motion, ..self.facts(index, &staged)? };
         judge(&self.alliance, &facts)?;
         Ok((self, JudgedCommit { staged, facts }))
     }
@@ -173,7 +172,8 @@ impl Group {
         Ok(())
     }
 
-    /// What a commit does, with every certificate verified and every public key measured.
+    /// What a commit does, with every certificate verified and every public key measured; but for its motion, which is
+    /// not in MLS's view of it.
     pub(super) fn facts(&self, author: LeafNodeIndex, staged: &StagedCommit) -> Result<CommitFacts, CryptoError> {
         let mut facts = CommitFacts {
             author: self.person_at(author)?,
@@ -183,6 +183,7 @@ impl Group {
             readmitted: Vec::new(),
             departed: Vec::new(),
             other_proposals: false,
+            motion: None,
             after: alliance_of(staged.group_context().extensions()).ok(),
         };
         let mut gone = Vec::new();

@@ -7,8 +7,10 @@ use crate::alliance::{AllianceId, AllianceState, Role, Seat};
 use crate::bearings::{Bearings, Fellow};
 use crate::credential::{self, Person};
 use crate::identity::{Identity, IdentityKey};
+use crate::ledger::Ledger;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
+use crate::rules::Rules;
 use crate::suite::CIPHERSUITE;
 use crate::{CryptoError, GroupState, Obstacle, Random};
 use openmls::prelude::{Extensions, LeafNodeParameters};
@@ -62,7 +64,9 @@ impl Group {
         let seat = before.seat(&organiser.identity()).filter(|seat| seat.role == Role::Organiser);
         let seat = seat.ok_or(Obstacle::NotOrganiser)?.clone();
         let generation = before.generation.checked_add(1).ok_or(Obstacle::TooMany)?;
-        let alliance = AllianceState { generation, seats: vec![seat], ..before.clone() };
+        // Rules that ask for several organisations could not be kept by one organiser alone.
+        let (rules, ledger) = (Rules::default(), Ledger::default());
+        let alliance = AllianceState { generation, seats: vec![seat], rules, ledger, claim: None, ..before.clone() };
         Self::found_as(CIPHERSUITE, organiser, name, alliance, random)
     }
 

@@ -2,6 +2,7 @@
 //! independent implementation of MLS has as well. No build that people run has any of it.
 
 use super::Group;
+use super::commit::{Change, PendingCommit};
 use super::join::JoinRequest;
 use crate::alliance::{AllianceState, Role, Seat};
 use crate::identity::{Identity, IdentityKey};
@@ -10,6 +11,7 @@ use crate::recovery::RecoveryKey;
 use crate::suite::{ALLIANCE_EXTENSION, RECOVERY_EXTENSION};
 use crate::{CryptoError, Random};
 use openmls::prelude::{Ciphersuite, Extension};
+use twiza_protocol::MailboxAddress;
 
 impl Group {
     /// Makes this member's own client believe that somebody has a role.
@@ -18,6 +20,20 @@ impl Group {
             let seat = Seat { role, ..seat.clone() };
             self.alliance = self.alliance.clone().with_seat(seat);
         }
+    }
+
+    /// Builds a commit that leads to any state and carries any authenticated data, without judging it.
+    ///
+    /// # Errors
+    /// Those of MLS.
+    pub fn commit_unjudged(
+        &mut self,
+        change: &Change,
+        after: &AllianceState,
+        authenticated: Vec<u8>,
+        address: &MailboxAddress,
+    ) -> Result<PendingCommit, CryptoError> {
+        self.build(change, after, authenticated, address)
     }
 
     /// As [`Group::found`], in another suite, and with a state of the caller's.
