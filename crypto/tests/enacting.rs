@@ -136,6 +136,17 @@ fn a_pending_motion_is_remembered_through_a_restart() {
 }
 
 #[test]
+fn a_motion_cannot_be_told_from_a_rotation_by_its_size() {
+    let mut parties = alliance();
+    let motion = motion(Action::Remove(vec![parties[3].identity()]));
+    let approvals = parties[..3].iter().map(|party| approve(&motion, party)).collect();
+    let enacted = parties[0].try_commit(&enact(&motion, approvals)).expect("approved");
+    let rotation = parties[0].try_commit(&Change::Rotate).expect("a rotation");
+    assert_eq!(enacted.frame_size, rotation.frame_size);
+    assert!(enacted.commit.len() <= twiza_crypto::seal::capacity(enacted.frame_size, 0), "fits one frame");
+}
+
+#[test]
 fn approvals_that_are_forged_or_for_something_else_are_refused() {
     let mut parties = alliance();
     let alliance = parties[0].group().alliance().id;

@@ -479,6 +479,30 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
+    fn days_of_any_size_are_judged_and_none_lets_an_expired_motion_through(
+        attempt in any_attempt(),
+        (before, after, expires) in (any::<u32>(), any::<u32>(), any::<u32>()),
+        near in any::<bool>(),
+    ) {
+        let mut state = alliance(succession());
+        state.ledger.day = before;
+        let (day, expires) = if near {
+            (before.saturating_add(after % 70), before.saturating_add(expires % 140))
+        } else {
+            (after, expires)
+        };
+        let Some((id, approvers, _)) = &attempt.motion else { return Ok(()) };
+        let motion = Motion { expires, ..motion(*id, attempt.action.clone()) };
+        let Some(facts) = enacting(attempt.author, &state, &motion, approvers, day) else { return Ok(()) };
+        let verdict = judge(&state, &facts);
+        prop_assert_eq!(verdict, judge(&state.clone(), &facts.clone()));
+        if verdict.is_ok() {
+            prop_assert!(before <= day && day <= expires && expires - day <= 60);
+        }
+        prop_assert!(state.ledger.day_for(after, &motion) >= before, "the day of an honest commit never goes back");
+    }
+
+    #[test]
     fn no_sequence_of_permitted_commits_escapes_the_rules(rules in any_rules(), attempts in vec(any_attempt(), 1..80)) {
         let mut state = alliance(Rules { allotments: Vec::new(), ..rules });
         let mut spent = BTreeSet::new();

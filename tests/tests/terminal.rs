@@ -181,6 +181,12 @@ fn deciding_together() -> Result<()> {
         session.types(&karim, &["leave"])?;
         session.types(&karim, &["motion", "list"])?;
         session.compare_with("deciding");
+        let motions = karim.asks(&["motion", "list"])?;
+        assert_eq!((&motions["motions"][0]["state"], &motions["motions"][0]["needed"]), (&"enacted".into(), &0.into()));
+        assert_eq!(karim.asks(&["rules", "show"])?["rules"]["allotments"][0]["seats"], 3);
+        let proposed = karim.asks(&["motion", "propose", "name", "Tiwizi"])?;
+        assert_eq!((&proposed["motion"], &proposed["state"]), (&3.into(), &"proposed".into()));
+        assert_eq!(karim.is_refused(&["motion", "approve", "9"])?, (3, "error-unknown-motion".to_owned()));
     }
     Ok(())
 }

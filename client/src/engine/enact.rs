@@ -69,7 +69,7 @@ impl Engine {
     ) -> Result<Option<Event>, ClientError> {
         let state = group.alliance();
         let approval = Approval { by: person.identity, signature };
-        let latest = self.environment.clock.today().0.max(state.ledger.day) + MOTION_DAYS + CLOCK_DAYS;
+        let latest = self.environment.clock.today().0.max(state.ledger.day).saturating_add(MOTION_DAYS + CLOCK_DAYS);
         if motion.expires > latest || motion.verify(&state.id, &approval).is_err() {
             return Ok(Some(Event::NotUnderstood { person: person.into() }));
         }

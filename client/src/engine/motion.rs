@@ -154,7 +154,7 @@ impl Engine {
         }
         let after = action.applied(state, state).ok_or(Obstacle::MotionVoid)?;
         check_invariants(&after).map_err(Obstacle::from)?;
-        let expires = self.environment.clock.today().0.max(state.ledger.day) + MOTION_DAYS;
+        let expires = self.environment.clock.today().0.max(state.ledger.day).saturating_add(MOTION_DAYS);
         let motion = Motion { id: MotionId::generate(&self.environment.random)?, expires, action };
         let (id, approval) = (motion.id, motion.approve(&state.id, &self.profile.key)?);
         step.commit().await?;
@@ -286,9 +286,9 @@ impl Engine {
         let from = match action {
             Action::Appoint(claim, _) => {
                 let seen = days.filter(|days| days.claim == Some(*claim)).map_or(today, |days| days.claimed_on);
-                seen + u32::from(rules.waiting_days)
+                seen.saturating_add(u32::from(rules.waiting_days))
             }
-            _ => days.map_or(today, |days| days.heard_on) + u32::from(rules.silence_days),
+            _ => days.map_or(today, |days| days.heard_on).saturating_add(u32::from(rules.silence_days)),
         };
         if today < from { Err(ClientError::SuccessionEarly { from }) } else { Ok(()) }
     }
