@@ -189,6 +189,8 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::PlaceLost => ("error-place-lost", vec![], EXIT_REFUSED),
         ClientError::PlaceThere => ("error-place-there", vec![], EXIT_REFUSED),
         ClientError::KitPassphrase => ("error-kit-passphrase", vec![], EXIT_PASSPHRASE),
+        ClientError::KitExists(file) => ("error-kit-exists", vec![("file", path(file))], EXIT_REFUSED),
+        ClientError::NobodyToAsk => ("error-nobody-to-ask", vec![], EXIT_REFUSED),
         ClientError::KitDamaged => ("error-kit-damaged", vec![], EXIT_OTHER),
         ClientError::NotStuck => ("error-not-stuck", vec![], EXIT_REFUSED),
         ClientError::WithoutWhom(known) if known.is_empty() => ("error-without-whom", vec![], EXIT_USAGE),

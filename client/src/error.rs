@@ -100,9 +100,15 @@ pub enum ClientError {
     /// There was nothing to reopen. The user's: nothing is wrong.
     #[error("the relay has this alliance's place")]
     PlaceThere,
+    /// Nobody but oneself organises the alliance: nobody can give new keys. The user's: nothing was changed.
+    #[error("nobody else organises this alliance")]
+    NobodyToAsk,
     /// The passphrase does not open the recovery kit. The user's: try again.
     #[error("wrong passphrase of the recovery kit")]
     KitPassphrase,
+    /// There is a file where the recovery kit should go. The user's: name another.
+    #[error("there is a file already at {0}")]
+    KitExists(PathBuf),
     /// The file is no recovery kit, or not all of one. The user's: take another copy.
     #[error("the recovery kit is damaged or incomplete")]
     KitDamaged,

@@ -267,7 +267,7 @@ async fn a_lost_device_is_replaced_from_a_recovery_kit() -> Result<()> {
     let kit = folder.path().join("karim.kit");
     assert_eq!(karim.write_kit(kit.as_path(), "tiwizi 2026", COST).await?, 1);
     assert!(
-        matches!(karim.write_kit(kit.as_path(), "tiwizi 2026", COST).await, Err(ClientError::File { .. })),
+        matches!(karim.write_kit(kit.as_path(), "tiwizi 2026", COST).await, Err(ClientError::KitExists(_))),
         "not over another"
     );
 
@@ -292,5 +292,28 @@ async fn a_lost_device_is_replaced_from_a_recovery_kit() -> Result<()> {
     assert_eq!(names(&amina, alliance).await?, ["Amina", "Karim"]);
     assert_eq!(karim.sync(of_karim).await?.status, Status::Removed, "the lost device is out");
     assert_eq!(texts(&karim, of_karim).await?, ["from the old device"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_organiser_keeps_its_place_and_whoever_asked_in_vain_can_take_its_own_again() -> Result<()> {
+    let world = World::new().await?;
+    let (amina, karim) = (world.attentive("Amina", "Nour").await?, world.attentive("Karim", "Amal").await?);
+    let alliance = found(&amina, &world).await?;
+    let of_karim = admit(&amina, alliance, &karim).await?;
+    settle(&[(&amina, alliance), (&karim, of_karim)]).await?;
+    assert!(matches!(amina.rejoin(alliance).await, Err(ClientError::NobodyToAsk)));
+    assert_eq!(amina.alliance(alliance).await?.status, Status::Active);
+    assert_eq!(karim.rejoin(of_karim).await?.status, Status::Lost);
+    // Nothing was lost, and nobody has answered yet.
+    assert!(matches!(karim.reopen(of_karim).await, Err(ClientError::PlaceThere)));
+    assert_eq!(karim.sync(of_karim).await?.status, Status::Active);
+    karim.send(of_karim, "never mind").await?;
+    assert!(texts(&amina, alliance).await?.contains(&"never mind".to_owned()));
+    // The request is answered all the same, and its keys were kept.
+    settle(&[(&amina, alliance), (&karim, of_karim)]).await?;
+    assert_eq!(returns(&events(&amina, alliance).await?), 1);
+    karim.send(of_karim, "still here").await?;
+    assert_eq!(texts(&amina, alliance).await?, ["never mind", "still here"]);
     Ok(())
 }

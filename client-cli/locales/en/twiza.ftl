@@ -415,6 +415,8 @@ error-place-lost =
     Only if nobody has, go on with `twiza alliance reopen`: somebody who was removed since you were last here could read what you say.
 error-place-there = The relay has this alliance's place: there is nothing to reopen.
 error-kit-passphrase = This is not the passphrase of the recovery kit. Nothing was changed; try again.
+error-nobody-to-ask = Nobody but you organises this alliance, so nobody can give you new keys. Nothing was changed. If the relay has lost its place, go on with `twiza alliance reopen`.
+error-kit-exists = There is a file already at { $file }. Nothing was written; name another.
 error-kit-damaged = This is no recovery kit, or not all of one. Nothing was changed; take another copy.
 error-not-stuck = This alliance goes on: there is nothing to found anew. To take somebody out, use `twiza remove`.
 error-without-whom = Say who is left out: --without MEMBER. Nobody vouched for the invalid changes, so nobody is known to have made them. `twiza read --all` shows what happened.

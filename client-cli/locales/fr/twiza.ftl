@@ -414,6 +414,8 @@ error-place-lost =
     Seulement si personne ne l'a fait, continuez avec `twiza alliance reopen` : quelqu'un qui a été retiré depuis votre dernière visite pourrait lire ce que vous dites.
 error-place-there = Le relais connaît la place de cette alliance : il n'y a rien à rouvrir.
 error-kit-passphrase = Ce n'est pas la phrase secrète de la trousse de secours. Rien n'a été changé ; recommencez.
+error-nobody-to-ask = Personne d'autre n'organise cette alliance : personne ne peut vous donner de nouvelles clés. Rien n'a été changé. Si le relais a perdu sa place, continuez avec `twiza alliance reopen`.
+error-kit-exists = Il y a déjà un fichier { $file }. Rien n'a été écrit ; nommez-en un autre.
 error-kit-damaged = Ce n'est pas une trousse de secours, ou pas toute. Rien n'a été changé ; prenez une autre copie.
 error-not-stuck = Cette alliance continue : il n'y a rien à fonder à nouveau. Pour retirer quelqu'un, utilisez `twiza remove`.
 error-without-whom = Dites qui est laissé dehors : --without MEMBRE. Personne n'a répondu des changements invalides, on ne sait donc pas de qui ils sont. `twiza read --all` montre ce qui s'est passé.

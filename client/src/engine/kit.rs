@@ -20,8 +20,11 @@ impl Engine {
     /// It goes stale slowly: it knows the fellow members of today.
     ///
     /// # Errors
-    /// [`ClientError::File`], also where there is such a file already; [`ClientError::Store`].
+    /// [`ClientError::KitExists`], [`ClientError::File`] or [`ClientError::Store`].
     pub async fn write_kit(&self, file: &Path, passphrase: &str, cost: VaultCost) -> Result<usize, ClientError> {
+        if file.exists() {
+            return Err(ClientError::KitExists(file.to_owned()));
+        }
         let mut kit = Kit {
             key: IdentityKey::from_seed(&self.profile.key.expose_seed()),
             name: self.profile.name.clone(),

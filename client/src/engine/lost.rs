@@ -20,13 +20,19 @@ impl Engine {
     /// repeat. Whoever was removed is not let in by it.
     ///
     /// # Errors
-    /// [`ClientError::NotActive`] for whoever left or was removed; [`ClientError::Relay`] where it must wait.
+    /// [`ClientError::NotActive`] for whoever left or was removed; [`ClientError::NobodyToAsk`]; [`ClientError::Relay`] where it must wait.
     pub async fn rejoin(&self, alliance: AllianceNumber) -> Result<SyncReport, ClientError> {
         let mut step = self.store.begin().await?;
         let row = alliances::get(&mut step, alliance.0).await?;
         match row.status {
             Status::Lost => recovery::ask_anew(&mut step, row.id).await?,
-            Status::Active | Status::Stuck => self.lose_place(&mut step, &row, LostWhy::Asked).await?,
+            Status::Active | Status::Stuck => {
+                let bearings = self.stored_group(&mut step, row.id).await?.bearings(0)?;
+                if bearings.organisers().iter().all(|organiser| self.is_own(organiser)) {
+                    return Err(ClientError::NobodyToAsk);
+                }
+                self.lose_place(&mut step, &row, LostWhy::Asked).await?;
+            }
             other => return Err(ClientError::NotActive(other)),
         }
         step.commit().await?;
@@ -64,6 +70,22 @@ impl Engine {
         history::add_event(step, row.id, &row.place, &Event::Lost { why }).await
     }
 
+    /// One's leaf was replaced by somebody who has the identity key. Whether that was oneself, with a request that one did
+    /// not wait for: then its answer is looked for, and one is not out.
+    pub(super) async fn is_answered(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+    ) -> Result<bool, ClientError> {
+        if recovery::rejoin(step, row.id).await?.is_none_or(|rejoin| rejoin.request.is_none()) {
+            return Ok(false);
+        }
+        outbox::requeue(step, row.id).await?;
+        reading::leave_mailbox(step, row.id).await?;
+        alliances::set_status(step, row.id, Status::Lost).await?;
+        Ok(true)
+    }
+
     /// Takes a lost place as it was, where the keys are still there: nobody else has gone on.
     pub(super) async fn stay(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let mut step = self.store.begin().await?;
@@ -73,7 +95,8 @@ impl Engine {
         {
             return Ok(());
         }
-        recovery::end_rejoin(&mut step, row.id).await?;
+        // What was asked may be answered yet: the keys for that answer are kept.
+        recovery::drop_postings(&mut step, row.id).await?;
         alliances::set_status(&mut step, row.id, Status::Active).await?;
         step.commit().await?;
         Ok(())

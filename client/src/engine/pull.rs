@@ -584,6 +584,9 @@ impl Engine {
         facts: &CommitFacts,
     ) -> Result<(), ClientError> {
         let own = self.profile.key.identity();
+        if facts.readmitted.iter().any(|person| person.identity == own) && self.is_answered(step, row).await? {
+            return Ok(());
+        }
         let status = if facts.departed.contains(&own) { Status::Left } else { Status::Removed };
         for intent in outbox::open_intents(step, row.id).await? {
             give_up(step, row, &intent, Obstacle::NotMember).await?;
