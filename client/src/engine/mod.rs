@@ -8,6 +8,7 @@ mod members;
 mod pull;
 mod push;
 mod read;
+mod suppression;
 mod sync;
 mod verify;
 mod watch;

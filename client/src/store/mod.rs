@@ -10,6 +10,7 @@ pub mod invitations;
 pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
+pub(crate) mod suppressed;
 
 use crate::ClientError;
 use crate::store::profile::Profile;
