@@ -125,6 +125,7 @@ fn event(language: &Language, event: &Event) -> String {
             "event-not-done",
             &[("change", change.as_str().into()), ("reason", self::reason(language, reason).into())],
         ),
+        Event::RotationSuppressed => language.text("event-rotation-suppressed", &[]),
         Event::Unreadable => language.text("event-unreadable", &[]),
         Event::NotUnderstood { person } => one("event-not-understood", person),
         Event::HistoryDiffers { person } => one("event-history-differs", person),

@@ -25,6 +25,8 @@ pub mod credential;
 pub mod entropy;
 pub mod epoch;
 mod error;
+#[cfg(feature = "test-utils")]
+pub mod fuzzing;
 pub mod group;
 pub mod identity;
 pub mod invitation;

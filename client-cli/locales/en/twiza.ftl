@@ -356,6 +356,7 @@ event-not-done =
         [leave] leaving.
        *[rotate] taking new keys.
     } { $reason }
+event-rotation-suppressed = Beware: the relay has refused your new keys again and again. Somebody may be suppressing them, so that your old keys stay in use. Tell the others by another way, and ask who hosts the relay.
 event-unreadable = A message could not be read.
 event-not-understood = { $person } sent something that a later version of Twiza can read.
 event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.

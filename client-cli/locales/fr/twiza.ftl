@@ -355,6 +355,7 @@ event-not-done =
         [leave] partir.
        *[rotate] prendre de nouvelles clés.
     } { $reason }
+event-rotation-suppressed = Attention : le relais a refusé vos nouvelles clés à plusieurs reprises. Quelqu'un les bloque peut-être, pour que vos anciennes clés restent en usage. Prévenez les autres par une autre voie, et demandez à qui héberge le relais.
 event-unreadable = Un message n'a pas pu être lu.
 event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
 event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.

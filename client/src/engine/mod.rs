@@ -18,6 +18,7 @@ mod read;
 mod readmit;
 mod reboot;
 mod recover;
+mod suppression;
 mod sync;
 mod verify;
 mod watch;

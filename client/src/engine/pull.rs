@@ -502,6 +502,7 @@ impl Engine {
             self.after_own_commit(step, row, &found).await?;
         }
         outbox::finish(step, intent).await?;
+        self.note_taken(step, row.id).await?;
         alliances::set_rotated(step, row.id, self.environment.clock.unix_seconds()).await?;
         self.next_epoch(step, row, &mut group, &ahead).await?;
         Ok(group)

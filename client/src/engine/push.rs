@@ -122,6 +122,7 @@ impl Engine {
                 Err(error)
                     if matches!(error.code(), Some(ProblemCode::MailboxClosed | ProblemCode::MailboxUnknown)) =>
                 {
+                    self.note_refused(&row, intent).await?;
                     return Ok(Pushed::Raced);
                 }
                 // The next epoch has room: what is to be said waits for it, and the way there is kept free.

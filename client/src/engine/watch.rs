@@ -60,7 +60,8 @@ impl Engine {
                     }
                     watched = None;
                     pause = (pause * 2).min(PAUSE_MAX);
-                    tokio::time::sleep(pause).await;
+                    let [chance] = self.environment.random.array()?;
+                    tokio::time::sleep(spread(pause, chance)).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -108,4 +109,24 @@ async fn wait_for_arrival(watched: &mut Watched) {
     }
     *watched = None;
     tokio::time::sleep(PAUSE_MIN).await;
+}
+
+/// A pause somewhere between half and one and a half of this: after an outage, one person's alliances do not come back at
+/// the same moment, by which a relay could tell that they are one person's.
+fn spread(pause: Duration, chance: u8) -> Duration {
+    pause / 2 + pause * u32::from(chance) / u32::from(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAUSE_MAX, PAUSE_MIN, spread};
+
+    #[test]
+    fn pauses_of_two_watches_have_no_common_phase() {
+        for pause in [PAUSE_MIN, PAUSE_MAX] {
+            let pauses: Vec<_> = (0..=u8::MAX).map(|chance| spread(pause, chance)).collect();
+            assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "each chance is another pause");
+            assert_eq!((pauses[0], pauses[255]), (pause / 2, pause * 3 / 2));
+        }
+    }
 }

@@ -177,6 +177,8 @@ pub enum Event {
         /// The code of the [`twiza_crypto::Obstacle`].
         reason: String,
     },
+    /// One's own rotation of keys was refused again and again: somebody may be suppressing it.
+    RotationSuppressed,
     /// A message of a member that could not be decrypted.
     Unreadable,
     /// A message of a later version of Twiza.

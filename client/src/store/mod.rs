@@ -14,6 +14,7 @@ pub(crate) mod profile;
 pub(crate) mod reading;
 pub(crate) mod recovery;
 pub mod shown;
+pub(crate) mod suppressed;
 pub(crate) mod watched;
 
 use crate::ClientError;

@@ -116,7 +116,7 @@ impl Witness {
 fn shared(item: &Item) -> Option<String> {
     match item {
         Item::Text { from, text, .. } => Some(format!("{}: {text}", from.name)),
-        Item::Event(Event::Joined | Event::NotSent { .. } | Event::NotDone { .. }) => None,
+        Item::Event(Event::Joined | Event::NotSent { .. } | Event::NotDone { .. } | Event::RotationSuppressed) => None,
         Item::Event(event) => Some(format!("{event:?}")),
     }
 }
