@@ -1,6 +1,8 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
-use crate::commands::{alliance, approve, decline, init, invite, join, read, relay, remove, role, send, verify};
+use crate::commands::{
+    alliance, approve, decline, init, invite, join, read, relay, remove, role, rotate, send, verify,
+};
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
@@ -50,7 +52,7 @@ pub(crate) enum Commands {
     Role(role::Arguments),
     Remove(remove::Arguments),
     Leave(InAlliance),
-    Rotate(InAlliance),
+    Rotate(rotate::Arguments),
     Verify(verify::Arguments),
 }
 

@@ -13,7 +13,7 @@ pub(crate) mod relay;
 pub(crate) mod remove;
 mod requests;
 pub(crate) mod role;
-mod rotate;
+pub(crate) mod rotate;
 pub(crate) mod send;
 pub(crate) mod verify;
 mod watch;
@@ -42,7 +42,7 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Role(arguments) => role::run(arguments, context).await,
         Commands::Remove(arguments) => remove::run(arguments, context).await,
         Commands::Leave(alliance) => leave::run(alliance, context).await,
-        Commands::Rotate(alliance) => rotate::run(alliance, context).await,
+        Commands::Rotate(arguments) => rotate::run(arguments, context).await,
         Commands::Verify(arguments) => verify::run(arguments, context).await,
     }
 }

@@ -55,7 +55,7 @@ fn look(town: &Town, ledger: &Ledger) -> Result<Vec<(&'static str, Value)>> {
 }
 
 fn rows(person: &Inhabitant, ledger: &Ledger) -> Result<Vec<Value>> {
-    let list = person.asks(ledger, &["alliance", "list"])?;
+    let list = person.asks(ledger, &["alliance", "list", "--all"])?;
     list["alliances"].as_array().cloned().context("no list of alliances")
 }
 

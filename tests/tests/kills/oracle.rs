@@ -58,7 +58,7 @@ impl Witness {
         let mut epochs = BTreeMap::<u64, Vec<String>>::new();
         for entry in self.entries().filter(|entry| !OWN_EVENTS.iter().any(|own| entry["event"] == *own)) {
             let mut shared = entry.clone();
-            for own in ["id", "own", "unread"] {
+            for own in ["id", "own", "looks_like"] {
                 shared.as_object_mut().map(|fields| fields.remove(own));
             }
             epochs.entry(entry["epoch"].as_u64().unwrap_or(u64::MAX)).or_default().push(shared.to_string());
