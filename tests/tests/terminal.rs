@@ -94,7 +94,7 @@ fn a_life() -> Result<()> {
 
 #[test]
 fn help() -> Result<()> {
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["init"],
         &["whoami"],
@@ -105,6 +105,7 @@ fn help() -> Result<()> {
         &["alliance", "list"],
         &["alliance", "show"],
         &["alliance", "reopen"],
+        &["alliance", "forget"],
         &["invite"],
         &["join"],
         &["requests"],
