@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::render;
+use crate::wrap::INDENT;
 use serde_json::{Value, json};
 use twiza_client::engine::AllianceView;
 
@@ -40,6 +41,8 @@ impl Tally {
         }
         self.results.push(entry);
         let number = alliance.number.to_string();
+        // Further lines belong to this alliance, and look like it.
+        let words = words.replace('\n', &format!("\n{INDENT}"));
         let variables = [("number", number.into()), ("name", name.into()), ("result", words.into())];
         self.lines.push(context.text("tally-line", &variables));
     }

@@ -27,6 +27,21 @@ pub(crate) fn settle(town: &Town, ledger: &Ledger) -> Result<Vec<Witness>> {
     bail!("somebody is stuck: {}", places.iter().map(|(who, place)| format!("{who}: {place}\n")).collect::<String>())
 }
 
+/// Lets everybody in again who is outside, so that there is something to lose in what follows.
+pub(crate) fn gather(town: &Town, ledger: &Ledger) -> Result<()> {
+    let organiser = &town.people[0];
+    let members = organiser.asks(ledger, &["members", "--alliance", ALLIANCE])?;
+    for guest in town.people.iter().filter(|guest| !names(&members).any(|name| name == guest.name)) {
+        let invitation = organiser.asks(ledger, &["invite", "--alliance", ALLIANCE])?;
+        let link = invitation["link"].as_str().context("no link")?;
+        guest.asks(ledger, &["join", link])?;
+        answer_requests(organiser, ledger)?;
+        let joined = guest.asks(ledger, &["join", link])?;
+        ensure!(joined["status"] == "active", "{} is not let in: {joined}", guest.name);
+    }
+    Ok(())
+}
+
 /// Whoever asks to join is let in, or turned away where it is a member already.
 fn answer_requests(organiser: &Inhabitant, ledger: &Ledger) -> Result<()> {
     let asked = organiser.asks(ledger, &["requests", "--alliance", ALLIANCE])?;

@@ -14,7 +14,7 @@ use std::time::Duration;
 const DEEDS: usize = 4;
 
 /// The relay lives no longer than this while people act.
-const RELAY_LIFE_MAX: Duration = Duration::from_millis(500);
+const RELAY_LIFE_MAX: Duration = Duration::from_millis(900);
 
 /// Steps in which somebody is let in.
 const STEPS_IN: usize = 5;

@@ -70,9 +70,10 @@ fn life(town: &mut Town, ledger: &Ledger, rng: &mut Rng, kills: usize, time: Opt
             checked = killed;
             let witnesses = calm::settle(town, ledger)?;
             oracle::check(&witnesses, ledger)?;
-        }
-        if over {
-            return Ok(());
+            if over {
+                return Ok(());
+            }
+            calm::gather(town, ledger)?;
         }
     }
 }
@@ -94,5 +95,23 @@ fn making_a_profile_can_be_tried_again_wherever_it_was_killed() -> Result<()> {
         anyhow::ensure!(made, "after {after:?}: {again:?}");
         assert_eq!(amina.asks(&["whoami"])?["name"], "Amina", "after {after:?}");
     }
+    Ok(())
+}
+
+/// Killing seldom hits the moment in which the vault is written; this is what it leaves.
+#[test]
+fn half_a_vault_is_none_and_in_nobodys_way() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let amina = Person::new(programs!(), folder.path(), "amina");
+    let init = ["init", "--name", "Amina", "--organisation", "Nour"];
+    amina.types(&init)?;
+    let (vault, unfinished) = (folder.path().join("amina/vault"), folder.path().join("amina/vault.unfinished"));
+    let octets = std::fs::read(&vault)?;
+    std::fs::remove_file(&vault)?;
+    std::fs::write(&unfinished, &octets[..octets.len() / 2])?;
+    assert_eq!(amina.is_refused(&["whoami"])?, (3, "error-no-profile".to_owned()));
+    amina.types(&init)?;
+    assert_eq!(amina.asks(&["whoami"])?["name"], "Amina");
+    assert!(!unfinished.exists());
     Ok(())
 }
