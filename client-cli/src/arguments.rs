@@ -1,7 +1,8 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
 use crate::commands::{
-    alliance, approve, decline, init, invite, join, kit, motion, read, reboot, relay, remove, role, rules, send, verify,
+    alliance, approve, decline, init, invite, join, kit, motion, read, reboot, relay, remove, role, rotate, rules, send,
+    verify,
 };
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
@@ -56,7 +57,7 @@ pub(crate) enum Commands {
     #[command(subcommand)]
     Rules(rules::Commands),
     Leave(InAlliance),
-    Rotate(InAlliance),
+    Rotate(rotate::Arguments),
     Rejoin(InAlliance),
     Reboot(reboot::Arguments),
     #[command(subcommand)]

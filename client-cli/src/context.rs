@@ -4,7 +4,7 @@ use crate::arguments::{Global, InAlliance};
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::output::Output;
-use crate::{proxy, typed};
+use crate::{cause, proxy, typed};
 use etcetera::BaseStrategy;
 use fluent_bundle::FluentValue;
 use std::io::{IsTerminal, Read};
@@ -175,7 +175,7 @@ impl<'a> Context<'a> {
         match engine.sync(alliance).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_retryable() => {
-                self.talk("talk-offline", &[("cause", crate::render::line(&error.to_string()).into())]);
+                self.talk("talk-offline", &[("cause", cause::of(&error, self.language).into())]);
                 Ok(())
             }
             Err(error) => Err(error.into()),

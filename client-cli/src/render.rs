@@ -1,9 +1,12 @@
 //! Making safe what peers wrote, and showing it as plain lines that a screen reader can follow.
 
 use crate::language::Language;
+use crate::look_alike::{Crowd, Imitated, listed};
 use crate::wrap::INDENT;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
 use twiza_client::store::shown::{ShownAction, ShownRules};
 use twiza_crypto::name::is_invisible;
@@ -56,9 +59,30 @@ pub(crate) fn words(language: &Language, words: &SafetyWords) -> String {
     format!("{composed} ({words})")
 }
 
-/// Something to read.
-pub(crate) fn entry(language: &Language, entry: &Entry) -> String {
-    match &entry.item {
+/// Something to read; where a name in it passes for another member's, that stands below.
+pub(crate) fn entry(language: &Language, entry: &Entry, crowd: &Crowd) -> String {
+    let mut shown = item(language, &entry.item);
+    for Imitated { person: who, number, like } in crowd.imitated(&entry.item) {
+        let own = number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        let variables =
+            [("person", person(language, &who).into()), ("number", own.into()), ("numbers", listed(&like).into())];
+        shown.push_str(&format!("\n{INDENT}{}", language.text("entry-alike", &variables)));
+    }
+    shown
+}
+
+/// The same for a script.
+pub(crate) fn entry_json(entry: &Entry, crowd: &Crowd) -> Value {
+    let mut value = json!(entry);
+    let like: BTreeSet<u32> = crowd.imitated(&entry.item).into_iter().flat_map(|imitated| imitated.like).collect();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("looks_like".to_owned(), json!(like));
+    }
+    value
+}
+
+fn item(language: &Language, item: &Item) -> String {
+    match item {
         Item::Text { from, sent, text, .. } => language.text(
             "entry-text",
             &[("time", minute(*sent).into()), ("person", person(language, from).into()), ("text", block(text).into())],

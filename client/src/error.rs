@@ -43,6 +43,17 @@ pub enum ClientError {
     /// Several members have this name. The user's: use more of it.
     #[error("several members are called {0}")]
     AmbiguousMember(String),
+    /// People with different keys have this name, in different alliances; or it is a number, which means something in
+    /// one alliance only. The user's: say in which.
+    #[error("{0} may be several people: say in which alliance")]
+    WhichPerson(String),
+    /// One was let into an alliance that one is in already, or that gives itself out as that one. The user's: if it was
+    /// lost, forget the one with this number.
+    #[error("you are in this alliance already: it is number {0}")]
+    MemberAlready(crate::engine::AllianceNumber),
+    /// One is still a member. The user's: leave first.
+    #[error("you are still in this alliance")]
+    StillMember,
     /// There is no join request with this number. The user's.
     #[error("there is no join request number {0}")]
     UnknownRequest(i64),

@@ -192,8 +192,60 @@ fn deciding_together() -> Result<()> {
 }
 
 #[test]
+fn many_alliances() -> Result<()> {
+    for language in LANGUAGES {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("relay");
+        RelayProcess::init(programs!(), &data, "127.0.0.1:0")?;
+        let relay = RelayProcess::serve(programs!(), &data, &[])?;
+        let [amina, karim, imitator] = ["amina", "karim", "imitator"]
+            .map(|profile| Person::new(programs!(), &folder.path().join("home"), profile));
+        amina.types(&["init", "--name", "Amina", "--organisation", "Nour"])?;
+        karim.types(&["init", "--name", "Karim", "--organisation", "Amal"])?;
+        // The first letter is Cyrillic.
+        imitator.types(&["init", "--name", "Кarim", "--organisation", "Amal"])?;
+        for alliance in ["Tawiza", "Agraw"] {
+            amina.types(&["alliance", "create", alliance, "--relay", &relay.address])?;
+        }
+        for (alliance, newcomer) in [("Tawiza", &karim), ("Agraw", &karim), ("Tawiza", &imitator)] {
+            let link = amina.asks(&["invite", "--alliance", alliance])?["link"].clone();
+            newcomer.types(&["join", link.as_str().context("no link")?])?;
+            let number = amina.asks(&["requests", "--alliance", alliance])?["requests"][0]["number"].to_string();
+            amina.types(&["approve", &number, "--alliance", alliance])?;
+            newcomer.types(&["join", link.as_str().context("no link")?])?;
+        }
+        let mut session = Session::new(language)?;
+        session.hide(&format!("127.0.0.1:{}", port(&relay.address)?), "[RELAY]")?;
+        session.types(&imitator, &["send", "I am Karim"])?;
+        session.types(&amina, &["read", "--alliance", "Tawiza"])?;
+        session.types(&amina, &["rotate", "--all"])?;
+        session.types(&amina, &["role", "@Karim", "king", "--alliance", "Tawiza"])?;
+        session.types(&amina, &["remove", "1", "--everywhere"])?;
+        session.types(&amina, &["remove", "@Karim", "--everywhere"])?;
+        session.types(&amina, &["remove", "@Karim", "--everywhere", "--yes"])?;
+        session.types(&karim, &["read", "--alliance", "Tawiza"])?;
+        session.types(&karim, &["read", "--alliance", "Agraw"])?;
+        session.types(&karim, &["alliance", "list"])?;
+        session.types(&karim, &["alliance", "list", "--all"])?;
+        session.types(&karim, &["alliance", "forget", "Agraw"])?;
+        session.types(&karim, &["alliance", "forget", "Agraw", "--yes"])?;
+        session.types(&amina, &["alliance", "forget", "Agraw", "--yes"])?;
+        relay.kill()?;
+        session.types(&amina, &["rotate", "--all"])?;
+        session.compare_with("many");
+    }
+    Ok(())
+}
+
+/// The port in a relay's address.
+fn port(address: &str) -> Result<&str> {
+    let place = address.rsplit_once('/').context("an address without a key")?.0;
+    Ok(place.rsplit_once(':').context("an address without a port")?.1)
+}
+
+#[test]
 fn help() -> Result<()> {
-    let commands: [&[&str]; 41] = [
+    let commands: [&[&str]; 42] = [
         &[],
         &["init"],
         &["whoami"],
@@ -204,6 +256,7 @@ fn help() -> Result<()> {
         &["alliance", "list"],
         &["alliance", "show"],
         &["alliance", "reopen"],
+        &["alliance", "forget"],
         &["invite"],
         &["join"],
         &["requests"],

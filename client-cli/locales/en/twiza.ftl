@@ -15,6 +15,7 @@ arg-json = Answer in JSON, for scripts
 arg-passphrase_fd = Read the passphrase from this file descriptor (or give it in TWIZA_PASSPHRASE)
 arg-proxy = Reach relays through this proxy, socks5h://host:port, or none (also by TWIZA_PROXY)
 arg-alliance = The alliance's name or number; may be left out where there is only one
+arg-yes = Do not ask before it is done
 help-twiza = Encrypted messages for alliances of organisations
 example-twiza =
     twiza init --name Amina --organisation Nour
@@ -41,10 +42,15 @@ arg-alliance-create-relay = The relay that keeps its messages (also by TWIZA_REL
 arg-alliance-create-grant = The operator's secret, where the relay asks for one (also by TWIZA_GRANT)
 help-alliance-list = List your alliances
 example-alliance-list = twiza alliance list
+arg-alliance-list-all = Those too that have ended
 help-alliance-show = Show how an alliance stands
 example-alliance-show = twiza alliance show --alliance Tawiza
 help-alliance-reopen = Go on with an alliance whose place the relay has lost, because nobody used it
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
+help-alliance-forget = Erase an alliance that has ended, or that you asked to join by mistake, from this profile
+example-alliance-forget = twiza alliance forget Tawiza
+arg-alliance-forget-alliance = The alliance's name or number, from `twiza alliance list --all`
+arg-alliance-forget-abandon = Even while you are a member: the others are not told, and go on seeing you as one
 help-invite = Make an invitation for one person
 example-invite = twiza invite --role member --days 7
 arg-invite-role = What the person may do: observer, member or organiser (member if left out)
@@ -79,11 +85,14 @@ help-members = Show who is in an alliance
 example-members = twiza members
 help-role = Give a member another role
 example-role = twiza role Karim organiser
-arg-role-member = The member's name or number, from `twiza members`
+arg-role-member = The member's name or number, from `twiza members`; a name of digits with @ before it
 arg-role-role = observer, member or organiser
 help-remove = Remove a member
-example-remove = twiza remove Karim
-arg-remove-member = The member's name or number, from `twiza members`
+example-remove =
+    twiza remove Karim
+    twiza remove @Karim --everywhere
+arg-remove-member = The member's name or number, from `twiza members`; a name of digits with @ before it
+arg-remove-everywhere = From all your alliances where this person is a member; --alliance says in which one the name is meant
 help-motion = Decide something with other organisations
 help-motion-propose = Ask the others to approve something; you approve it yourself
 help-motion-propose-remove = Propose to remove a member
@@ -126,7 +135,10 @@ arg-rules-set-succession = Days of silence of all organisers, days to object, or
 help-leave = Leave an alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Take new keys in an alliance
-example-rotate = twiza rotate
+example-rotate =
+    twiza rotate
+    twiza rotate --all
+arg-rotate-all = In all your alliances
 help-rejoin = Ask for new keys in an alliance, where yours lead nowhere any more
 example-rejoin = twiza rejoin --alliance Tawiza
 help-reboot = Found an alliance anew that is stuck, without whoever spoils it
@@ -194,6 +206,19 @@ alliance-created = The alliance { $name } is founded. You are its organiser.
 alliance-created-next = Next: invite somebody with `twiza invite`.
 alliance-reopened = The alliance goes on. Others who find its place lost must do the same.
 alliance-none = No alliances yet. Found one with `twiza alliance create`, or join one with `twiza join`.
+alliance-ended = { $count ->
+        [one] One that has ended is not shown
+       *[other] { $count } that have ended are not shown
+    }: `twiza alliance list --all` shows all, `twiza alliance forget` erases one.
+alliance-forgotten = { $name } is erased from this profile.
+forget-question = Erase { $number }. { $name } from this profile, with everything that was said in it? It cannot be taken back{ $status ->
+        [active] , and the others go on seeing you as a member
+        [joining] . If you are let in later, you cannot read what is said: tell whoever invited you
+       *[other] {""}
+    }.
+confirm-how = [yes/no]
+confirm-yes = yes y
+tally-line = { $number }. { $name }: { $result }
 alliance-line =
     { $number }. { $name }: { $status ->
         [active] you are in it
@@ -250,6 +275,7 @@ read-status =
        *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew, with `twiza reboot`.
     }
 watch-start = Watching. Ctrl-C ends it.
+watch-offline = The relay cannot be reached now ({ $cause }). It is tried again by itself; until then, nothing new is shown.
 talk-offline = The relay cannot be reached now ({ $cause }). This is what was stored.
 talk-online = The relay can be reached again.
 member-line = { $number }. { $person }: { $role }
@@ -258,6 +284,10 @@ member-alike = Looks like number { $numbers }. Safety words of this one: { $word
 role-observer = observer
 role-member = member
 role-organiser = organiser
+# What may be typed for a role, beside its English name; words apart.
+role-typed-observer = observer
+role-typed-member = member
+role-typed-organiser = organiser organizer
 role-done = { $name } is now: { $role }.
 removed = { $name } is removed, and can neither read nor find what follows.
 removed-next = Everybody's keys change with it; nobody else has to do anything.
@@ -290,6 +320,10 @@ rules-own-delegates = Organisers let in and remove members of their own organisa
 rules-allotment = { $organisation } may have { $seats } people.
 rules-succession = Where no organiser was heard of for { $silence } days, people of { $organisations } organisations may name one, if no organiser objects for { $waiting } days.
 rules-no-succession = There is no succession: if all organisers are gone, nobody can take their place.
+removed-there = removed.
+remove-everywhere-question =
+    Remove { $person } from: { $alliances }?
+    Safety words: { $words }
 leaving = You are leaving. You are out as soon as another member's client is online.
 rejoined = You take part again, with new keys.
 rejoin-asked = Fellow members were asked for new keys.
@@ -309,6 +343,7 @@ verify-next = Read them aloud in the meeting. Everybody who has read everything 
 person = { $name } ({ $organisation })
 entry-text = { $time } { $person }: { $text }
 entry-event = * { $event }
+entry-alike = Beware: { $person }, number { $number } of `twiza members`, looks like number { $numbers }.
 event-joined = You are a member now.
 event-added = { $by } let { $person } in.
 event-removed = { $by } removed { $person }.
@@ -397,6 +432,12 @@ error-unknown-alliance = There is no alliance called { $name }. `twiza alliance 
 error-ambiguous-alliance = Several alliances are called { $name }. Give the number from `twiza alliance list`.
 error-unknown-member = There is no member called { $name }. `twiza members` shows them.
 error-ambiguous-member = Several members are called { $name }. Give the number from `twiza members`.
+error-which-person = { $name } may be several people. Say in which alliance: --alliance NAME. Nobody was removed.
+error-unknown-role = There is no role called { $role }. Roles: observer, member, organiser.
+error-not-confirmed = Nothing was done: nobody has confirmed it. Where nobody can be asked, give --yes.
+error-partly = Not done in { $failed } of { $all } alliances. Above stands in which, and why.
+error-still-member = You are still in this alliance: leave it first, with `twiza leave`. Nothing was erased.
+error-member-already = You are in this alliance already: it is number { $number } of `twiza alliance list`. If that one is lost to you, erase it with `twiza alliance forget { $number } --abandon`, then ask again with the same invitation.
 error-unknown-request = There is no request number { $number }. `twiza requests` shows them.
 error-unknown-motion = There is no motion number { $number }. `twiza motion list` shows them.
 error-succession-early = It is too early: by this machine's clock you can sign this from { $day } on. An organiser was heard of, or the claim was made, too few days ago.
@@ -457,7 +498,8 @@ error-text-long = The text is too long: { $found } MiB. A message holds { $limit
 error-text-empty = There is nothing to send.
 error-unreachable = The relay at { $host } cannot be reached: { $cause }. Check the network and the address; try again later.
 error-wrong-pin = Beware: who answers at { $host } is not the relay in the address. Its key is another, so nothing was sent. Ask whoever runs the relay, by a way you trust.
-error-grant-required = The relay asks for a secret ({ $code }). Get one from whoever runs it, and give it with --grant.
+error-grant-required = The relay asks for a secret, and none was given ({ $code }). Get one from whoever runs it, and give it with --grant.
+error-grant-refused = The relay does not accept the secret that was given: it is mistyped, or whoever runs the relay has taken it back. Ask for another.
 error-relay-full = The relay has no space left ({ $code }). Tell whoever runs it; nothing is lost here.
 error-mailbox-full = The relay takes no more for this alliance until its keys change ({ $code }). Run `twiza rotate`, then try again.
 error-relay-busy = The relay is busy ({ $code }). Try again in a moment.
@@ -469,4 +511,30 @@ error-address-scheme = A relay's address starts with twiza:// or https://
 error-address-host = The relay's address has no valid host name. Copy it again, whole.
 error-address-port = The port in the relay's address is not a number between 1 and 65535.
 error-address-key = The relay's key, after the last slash of its address, is missing or damaged. Copy the address again, whole.
-error-other = { $cause }
+error-other = Something unforeseen: { $cause }
+
+## Causes, for the inside of a sentence
+cause-detail = { $detail }
+cause-no-connection = no connection to { $host }: { $cause }
+cause-refused = nothing answers there
+cause-no-way = there is no way there
+cause-timeout = it took too long
+cause-cut = the connection was cut
+cause-no-such-host = there is no host of that name
+cause-not-there = it is not there
+cause-not-permitted = this account may not do that
+cause-there-already = it is there already
+cause-disk-full = the disk is full
+cause-read-only = the disk can only be read
+cause-no-text = what it holds is no text
+cause-vault-damaged = the file of its key is damaged; restore the folder from a backup
+cause-no-cipher = this build of Twiza cannot encrypt it
+cause-locked = another program holds it
+cause-store-damaged = its file is damaged; restore the folder from a backup
+contradiction-gap = frames are missing or out of order
+contradiction-receipt = it does not show what it gave a receipt for
+contradiction-after-end = frames follow the end of a mailbox
+contradiction-lost = it has lost frames that it had shown before
+contradiction-signed = it shows other frames than it signs
+contradiction-empty = an empty page that is not the last
+contradiction-history = it signs another history than it shows

@@ -14,6 +14,7 @@ arg-json = Répondre en JSON, pour les scripts
 arg-passphrase_fd = Lire la phrase secrète dans ce descripteur de fichier (ou la donner dans TWIZA_PASSPHRASE)
 arg-proxy = Joindre les relais par ce mandataire, socks5h://hôte:port, ou none pour aucun (aussi par TWIZA_PROXY)
 arg-alliance = Le nom ou le numéro de l'alliance ; inutile s'il n'y en a qu'une
+arg-yes = Ne rien demander avant de le faire
 help-twiza = Messages chiffrés pour des alliances d'organisations
 example-twiza =
     twiza init --name Amina --organisation Nour
@@ -40,13 +41,18 @@ arg-alliance-create-relay = Le relais qui garde ses messages (aussi par TWIZA_RE
 arg-alliance-create-grant = Le secret de qui héberge le relais, s'il en demande un (aussi par TWIZA_GRANT)
 help-alliance-list = Lister vos alliances
 example-alliance-list = twiza alliance list
+arg-alliance-list-all = Aussi celles qui sont finies
 help-alliance-show = Montrer où en est une alliance
 example-alliance-show = twiza alliance show --alliance Tawiza
 help-alliance-reopen = Continuer une alliance dont le relais a perdu la place, parce que personne ne s'en servait
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
+help-alliance-forget = Effacer de ce profil une alliance finie, ou dans laquelle vous demandiez à entrer par erreur
+example-alliance-forget = twiza alliance forget Tawiza
+arg-alliance-forget-alliance = Le nom ou le numéro de l'alliance, donné par `twiza alliance list --all`
+arg-alliance-forget-abandon = Même si vous en êtes membre : les autres n'en savent rien, et vous voient toujours
 help-invite = Faire une invitation pour une personne
-example-invite = twiza invite --role member --days 7
-arg-invite-role = Ce que la personne pourra faire : observer (lire), member (lire et écrire) ou organiser (organiser) ; member si rien n'est dit
+example-invite = twiza invite --role membre --days 7
+arg-invite-role = Ce que la personne pourra faire : observation (lire), membre (lire et écrire) ou organisation (organiser) ; membre si rien n'est dit
 arg-invite-days = Sa durée en jours, 28 au plus (7 si rien n'est dit)
 arg-invite-qr = La montrer aussi en code QR
 help-join = Demander à entrer avec une invitation
@@ -77,12 +83,15 @@ example-watch = twiza watch
 help-members = Montrer qui est dans une alliance
 example-members = twiza members
 help-role = Donner un autre rôle à un membre
-example-role = twiza role Karim organiser
-arg-role-member = Le nom ou le numéro du membre, donné par `twiza members`
-arg-role-role = observer (lire), member (lire et écrire) ou organiser (organiser)
+example-role = twiza role Karim organisation
+arg-role-member = Le nom ou le numéro du membre, donné par `twiza members` ; un nom fait de chiffres, avec @ devant
+arg-role-role = observation (lire), membre (lire et écrire) ou organisation (organiser)
 help-remove = Retirer un membre
-example-remove = twiza remove Karim
-arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
+example-remove =
+    twiza remove Karim
+    twiza remove @Karim --everywhere
+arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members` ; un nom fait de chiffres, avec @ devant
+arg-remove-everywhere = De toutes vos alliances où cette personne est membre ; --alliance dit dans laquelle chercher le nom
 help-motion = Décider avec d'autres organisations
 help-motion-propose = Demander aux autres d'approuver quelque chose ; vous l'approuvez vous-même
 help-motion-propose-remove = Proposer de retirer un membre
@@ -125,7 +134,10 @@ arg-rules-set-succession = Jours de silence de toutes les personnes qui organise
 help-leave = Quitter une alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Prendre de nouvelles clés dans une alliance
-example-rotate = twiza rotate
+example-rotate =
+    twiza rotate
+    twiza rotate --all
+arg-rotate-all = Dans toutes vos alliances
 help-rejoin = Demander de nouvelles clés dans une alliance où les vôtres ne mènent plus nulle part
 example-rejoin = twiza rejoin --alliance Tawiza
 help-reboot = Fonder à nouveau une alliance bloquée, sans qui l'abîme
@@ -193,6 +205,19 @@ alliance-created = L'alliance { $name } est fondée. Vous l'organisez.
 alliance-created-next = Ensuite : invitez quelqu'un avec `twiza invite`.
 alliance-reopened = L'alliance continue. Les autres qui trouvent sa place perdue doivent faire de même.
 alliance-none = Pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
+alliance-ended = { $count ->
+        [one] Une alliance finie n'est pas montrée
+       *[other] { $count } alliances finies ne sont pas montrées
+    } : `twiza alliance list --all` montre tout, `twiza alliance forget` en efface une.
+alliance-forgotten = { $name } est effacée de ce profil.
+forget-question = Effacer { $number }. { $name } de ce profil, avec tout ce qui s'y est dit ? Cela ne se reprend pas{ $status ->
+        [active] , et les autres vous verront toujours comme membre
+        [joining] . Si on vous fait entrer plus tard, vous ne pourrez rien lire : prévenez qui vous a invité·e
+       *[other] {""}
+    }.
+confirm-how = [oui/non]
+confirm-yes = oui o
+tally-line = { $number }. { $name } : { $result }
 alliance-line =
     { $number }. { $name } : { $status ->
         [active] vous en êtes
@@ -249,6 +274,7 @@ read-status =
        *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Une personne qui organise doit la fonder à nouveau, avec `twiza reboot`.
     }
 watch-start = À l'écoute. Ctrl-C pour finir.
+watch-offline = Le relais est injoignable pour l'instant ({ $cause }). Nouvel essai de temps en temps ; d'ici là, rien de nouveau ne se montre.
 talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce qui était gardé.
 talk-online = Le relais est de nouveau joignable.
 member-line = { $number }. { $person } : { $role }
@@ -257,6 +283,10 @@ member-alike = Ressemble au numéro { $numbers }. Mots de sûreté de ce membre-
 role-observer = observation
 role-member = membre
 role-organiser = organisation
+# Ce qu'on peut taper pour un rôle, en plus de son nom anglais ; les mots sont séparés.
+role-typed-observer = observation observatrice observateur
+role-typed-member = membre
+role-typed-organiser = organisation organisatrice organisateur
 role-done = Le nouveau rôle de { $name } : { $role }.
 removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la suite.
 removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
@@ -289,6 +319,10 @@ rules-own-delegates = Qui organise fait entrer et retire seul·e les membres de 
 rules-allotment = { $organisation } peut avoir { $seats } personnes.
 rules-succession = Si l'on n'entend plus personne qui organise pendant { $silence } jours, des membres de { $organisations } organisations peuvent nommer quelqu'un, si personne qui organise ne s'oppose pendant { $waiting } jours.
 rules-no-succession = Il n'y a pas de succession : si toutes les personnes qui organisent sont parties, nul ne peut les remplacer.
+removed-there = cette personne n'y est plus.
+remove-everywhere-question =
+    Retirer { $person } de : { $alliances } ?
+    Mots de sûreté : { $words }
 leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
 rejoined = Vous en êtes de nouveau, avec de nouvelles clés.
 rejoin-asked = De nouvelles clés ont été demandées aux membres.
@@ -308,6 +342,7 @@ verify-next = Lisez-les à haute voix en réunion. Qui a tout lu voit les mêmes
 person = { $name } ({ $organisation })
 entry-text = { $time } { $person } : { $text }
 entry-event = * { $event }
+entry-alike = Attention : { $person }, numéro { $number } de `twiza members`, ressemble au numéro { $numbers }.
 event-joined = Vous êtes membre maintenant.
 event-added = { $by } a fait entrer { $person }.
 event-removed = { $by } a retiré { $person }.
@@ -396,6 +431,12 @@ error-unknown-alliance = Il n'y a pas d'alliance nommée { $name }. `twiza allia
 error-ambiguous-alliance = Plusieurs alliances s'appellent { $name }. Donnez le numéro, de `twiza alliance list`.
 error-unknown-member = Il n'y a pas de membre nommé { $name }. `twiza members` les montre.
 error-ambiguous-member = Plusieurs membres s'appellent { $name }. Donnez le numéro, de `twiza members`.
+error-which-person = { $name } peut désigner plusieurs personnes. Dites dans quelle alliance : --alliance NOM. Personne n'a été retiré.
+error-unknown-role = Il n'y a pas de rôle nommé { $role }. Les rôles : observation, membre, organisation.
+error-not-confirmed = Rien n'a été fait : personne ne l'a confirmé. Là où personne ne peut répondre, donnez --yes.
+error-partly = Pas fait dans { $failed } alliances sur { $all }. Plus haut, on lit lesquelles, et pourquoi.
+error-still-member = Vous êtes encore dans cette alliance : quittez-la d'abord, avec `twiza leave`. Rien n'a été effacé.
+error-member-already = Vous êtes déjà dans cette alliance : c'est le numéro { $number } de `twiza alliance list`. Si elle est perdue pour vous, effacez-la avec `twiza alliance forget { $number } --abandon`, puis redemandez avec la même invitation.
 error-unknown-request = Il n'y a pas de demande numéro { $number }. `twiza requests` les montre.
 error-unknown-motion = Il n'y a pas de motion numéro { $number }. `twiza motion list` les montre.
 error-succession-early = C'est trop tôt : d'après l'horloge de cette machine, vous pourrez le signer à partir du { $day }. Une personne qui organise s'est manifestée, ou la demande a été faite, il y a trop peu de jours.
@@ -456,7 +497,8 @@ error-text-long = Le texte est trop long : { $found } Mio. Un message en contien
 error-text-empty = Il n'y a rien à envoyer.
 error-unreachable = Le relais { $host } est injoignable : { $cause }. Vérifiez le réseau et l'adresse ; réessayez plus tard.
 error-wrong-pin = Attention : ce qui répond à { $host } n'est pas le relais de l'adresse. Sa clé est autre, donc rien n'a été envoyé. Demandez à qui héberge le relais, par un moyen sûr.
-error-grant-required = Le relais demande un secret ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant.
+error-grant-required = Le relais demande un secret, et aucun n'a été donné ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant.
+error-grant-refused = Le relais n'accepte pas le secret donné : il est mal tapé, ou qui héberge le relais l'a repris. Demandez-en un autre.
 error-relay-full = Le relais n'a plus de place ({ $code }). Dites-le à qui l'héberge ; rien n'est perdu ici.
 error-mailbox-full = Le relais ne prend plus rien pour cette alliance tant que ses clés ne changent pas ({ $code }). Lancez `twiza rotate`, puis réessayez.
 error-relay-busy = Le relais est occupé ({ $code }). Réessayez dans un moment.
@@ -468,4 +510,30 @@ error-address-scheme = L'adresse d'un relais commence par twiza:// ou https://
 error-address-host = L'adresse du relais n'a pas de nom d'hôte valable. Copiez-la de nouveau, en entier.
 error-address-port = Le port dans l'adresse du relais n'est pas un nombre entre 1 et 65535.
 error-address-key = La clé du relais, après la dernière barre de son adresse, manque ou est abîmée. Copiez l'adresse de nouveau, en entier.
-error-other = { $cause }
+error-other = Quelque chose d'imprévu : { $cause }
+
+## Causes, au milieu d'une phrase
+cause-detail = détail technique, en anglais : { $detail }
+cause-no-connection = pas de connexion à { $host } : { $cause }
+cause-refused = rien n'y répond
+cause-no-way = aucun chemin n'y mène
+cause-timeout = c'était trop long
+cause-cut = la connexion a été coupée
+cause-no-such-host = il n'y a pas d'hôte de ce nom
+cause-not-there = cela n'existe pas
+cause-not-permitted = ce n'est pas permis à ce compte
+cause-there-already = cela existe déjà
+cause-disk-full = le disque est plein
+cause-read-only = le disque ne peut être que lu
+cause-no-text = ce n'est pas du texte
+cause-vault-damaged = le fichier de sa clé est abîmé ; reprenez le dossier d'une sauvegarde
+cause-no-cipher = cette version de Twiza ne sait pas le chiffrer
+cause-locked = un autre programme l'occupe
+cause-store-damaged = son fichier est abîmé ; reprenez le dossier d'une sauvegarde
+contradiction-gap = des trames manquent ou sont en désordre
+contradiction-receipt = il ne montre pas ce dont il a donné un reçu
+contradiction-after-end = des trames suivent la fin d'une boîte
+contradiction-lost = il a perdu des trames qu'il avait montrées
+contradiction-signed = il montre d'autres trames que celles qu'il signe
+contradiction-empty = une page vide qui n'est pas la dernière
+contradiction-history = il signe une autre histoire que celle qu'il montre

@@ -17,7 +17,7 @@ pub(crate) mod relay;
 pub(crate) mod remove;
 mod requests;
 pub(crate) mod role;
-mod rotate;
+pub(crate) mod rotate;
 pub(crate) mod rules;
 pub(crate) mod send;
 pub(crate) mod verify;
@@ -49,7 +49,7 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Motion(command) => motion::run(command, context).await,
         Commands::Rules(command) => rules::run(command, context).await,
         Commands::Leave(alliance) => leave::run(alliance, context).await,
-        Commands::Rotate(alliance) => rotate::run(alliance, context).await,
+        Commands::Rotate(arguments) => rotate::run(arguments, context).await,
         Commands::Rejoin(alliance) => rejoin::run(alliance, context).await,
         Commands::Reboot(arguments) => reboot::run(arguments, context).await,
         Commands::Kit(command) => kit::run(command, context).await,

@@ -1,8 +1,9 @@
 //! Who is in an alliance.
 
+use super::naming::Named;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::store::history::ShownPerson;
+use crate::store::history::{Item, ShownPerson};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::group::Group;
 use twiza_crypto::identity::Identity;
@@ -37,6 +38,12 @@ impl MemberView {
     pub fn role_name(&self) -> &'static str {
         role_name(self.role)
     }
+
+    /// Whether this member wrote that. Names do not tell: several may have one.
+    #[must_use]
+    pub fn wrote(&self, item: &Item) -> bool {
+        matches!(item, Item::Text { sender, .. } if sender == self.identity.as_bytes())
+    }
 }
 
 impl Engine {
@@ -63,7 +70,7 @@ impl Engine {
         Ok(members.collect())
     }
 
-    /// The member with this name or number; `@` before it is dropped.
+    /// The member with this name or number; digits are a number, and after `@` stands a name.
     ///
     /// # Errors
     /// [`ClientError::UnknownMember`] or [`ClientError::AmbiguousMember`].
@@ -72,17 +79,19 @@ impl Engine {
     }
 }
 
-/// The one of these members with this name or number; `@` before it is dropped.
+/// The one of these members with this name or number.
 pub(super) fn named(members: Vec<MemberView>, text: &str) -> Result<MemberView, ClientError> {
-    let wanted = text.trim().trim_start_matches('@').to_lowercase();
+    let wanted = match Named::typed(text) {
+        Named::Name(name) => name,
+        Named::Number(number) => {
+            let found = members.into_iter().find(|member| u64::from(member.number) == number);
+            return found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()));
+        }
+    };
     let named = members.iter().filter(|member| member.person.name.to_lowercase() == wanted);
     match named.collect::<Vec<_>>().as_slice() {
         [one] => Ok((*one).clone()),
-        [] => {
-            let number = wanted.parse().ok();
-            let found = members.into_iter().find(|member| Some(member.number) == number);
-            found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))
-        }
+        [] => Err(ClientError::UnknownMember(text.to_owned())),
         _ => Err(ClientError::AmbiguousMember(text.to_owned())),
     }
 }

@@ -2,6 +2,8 @@
 
 mod approve;
 mod enact;
+mod everywhere;
+mod forget;
 mod found;
 mod heal;
 mod invite;
@@ -12,6 +14,7 @@ mod lost;
 mod members;
 mod motion;
 mod notes;
+mod naming;
 mod pull;
 mod push;
 mod read;
@@ -25,6 +28,7 @@ mod watch;
 mod wish;
 
 pub use approve::JoinRequestView;
+pub use everywhere::Presence;
 pub use invite::NewInvitation;
 pub use members::MemberView;
 pub use motion::{MotionView, Proposed};
@@ -41,6 +45,7 @@ use crate::relay::{RelayConnection, RelayConnector, RelayError};
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::profile::{self, Profile};
 use crate::store::{Store, groups};
+use naming::Named;
 use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use std::path::Path;
@@ -180,13 +185,21 @@ impl Engine {
         Ok(self.environment.connector.connect(address)?.describe().await?)
     }
 
-    /// The alliance with this name or number.
+    /// The alliance with this name or number; digits are a number, and after `@` stands a name.
     ///
     /// # Errors
     /// [`ClientError::UnknownAlliance`] or [`ClientError::AmbiguousAlliance`].
     pub async fn find_alliance(&self, text: &str) -> Result<AllianceNumber, ClientError> {
         let rows = alliances::all(&mut *self.store.reader().await?).await?;
-        let wanted = text.trim().to_lowercase();
+        let wanted = match Named::typed(text) {
+            Named::Name(name) => name,
+            Named::Number(number) => {
+                let found = rows.iter().find(|row| row.id.cast_unsigned() == number);
+                return found
+                    .map(|row| AllianceNumber(row.id))
+                    .ok_or_else(|| ClientError::UnknownAlliance(text.to_owned()));
+            }
+        };
         let mut named: Vec<_> =
             rows.iter().filter(|row| row.name.as_ref().is_some_and(|name| name.to_lowercase() == wanted)).collect();
         // Whoever left and came back means the alliance of today.
@@ -195,11 +208,7 @@ impl Engine {
         }
         match named.as_slice() {
             [one] => Ok(AllianceNumber(one.id)),
-            [] => {
-                let number = wanted.parse().ok();
-                let found = rows.iter().find(|row| Some(row.id) == number);
-                found.map(|row| AllianceNumber(row.id)).ok_or_else(|| ClientError::UnknownAlliance(text.to_owned()))
-            }
+            [] => Err(ClientError::UnknownAlliance(text.to_owned())),
             _ => Err(ClientError::AmbiguousAlliance(text.to_owned())),
         }
     }

@@ -1,6 +1,6 @@
 //! Watching an alliance: what comes is read as it comes, until the caller stops.
 
-use super::{AllianceNumber, Engine, Held};
+use super::{AllianceNumber, Engine, Held, MemberView};
 use crate::ClientError;
 use crate::store::alliances::Status;
 use crate::store::history::Entry;
@@ -14,6 +14,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// What happens while watching.
 #[derive(Debug)]
 pub enum WatchEvent {
+    /// Who is in the alliance; told before what there is to read.
+    Members(Vec<MemberView>),
     /// Something to read.
     Entry(Entry),
     /// The relay cannot be reached; it is tried again by itself.
@@ -25,7 +27,8 @@ pub enum WatchEvent {
 }
 
 impl Engine {
-    /// Reads and sends as long as the returned future is polled. Entries after `after` are told.
+    /// Reads and sends as long as the returned future is polled. Entries after `after` are told: at once what is stored,
+    /// and then what comes. All of it was read from the relay before; a change that still waits is no entry.
     ///
     /// # Errors
     /// [`ClientError`] that waiting does not mend.
@@ -37,13 +40,12 @@ impl Engine {
     ) -> Result<(), ClientError> {
         let mut pause = PAUSE_MIN;
         let mut watched: Watched = None;
+        self.tell_entries(alliance, &mut after, &mut tell).await?;
         loop {
-            match self.watch_once(alliance, &mut watched).await {
+            let watching = self.watch_once(alliance, &mut watched).await;
+            self.tell_entries(alliance, &mut after, &mut tell).await?;
+            match watching {
                 Ok(status) => {
-                    for entry in self.entries(alliance, after, false).await? {
-                        after = after.max(entry.id);
-                        tell(WatchEvent::Entry(entry));
-                    }
                     if !matches!(status, Status::Active | Status::Joining | Status::Lost) {
                         tell(WatchEvent::Ended(status));
                         return Ok(());
@@ -77,6 +79,30 @@ impl Engine {
         let longest = Duration::from_secs(self.environment.recovery_after_seconds).max(PAUSE_MAX);
         // Nothing came: that is as good.
         let _ = tokio::time::timeout(longest, wait_for_arrival(watched)).await;
+    }
+
+    /// Tells what was read since.
+    async fn tell_entries(
+        &self,
+        alliance: AllianceNumber,
+        after: &mut i64,
+        tell: &mut impl FnMut(WatchEvent),
+    ) -> Result<(), ClientError> {
+        let entries = self.entries(alliance, *after, false).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        match self.members(alliance).await {
+            Ok(members) => tell(WatchEvent::Members(members)),
+            // Whoever is out knows nobody any more, and still has things to read.
+            Err(ClientError::NotActive(_)) => {}
+            Err(error) => return Err(error),
+        }
+        for entry in entries {
+            *after = (*after).max(entry.id);
+            tell(WatchEvent::Entry(entry));
+        }
+        Ok(())
     }
 
     /// Synchronises, and sees to it that the right mailbox is watched afterwards.

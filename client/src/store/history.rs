@@ -277,6 +277,9 @@ pub enum Item {
     Text {
         /// Who wrote it.
         from: ShownPerson,
+        /// Whose identity that is: names do not tell people apart.
+        #[serde(skip)]
+        sender: [u8; 32],
         /// Whether one wrote it oneself.
         own: bool,
         /// When, in minutes since the Unix epoch, by its writer's clock.
@@ -412,6 +415,7 @@ fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Entry, ClientError> {
     let body: String = row.get("body");
     let item = if row.get::<String, _>("kind") == "text" {
         Item::Text {
+            sender: row.get::<Vec<u8>, _>("sender").try_into().map_err(|_| super::corrupt("history", "sender", id))?,
             from: ShownPerson { name: row.get("sender_name"), organisation: row.get("sender_organisation") },
             own: row.get("own"),
             sent: row.get::<i64, _>("sent").cast_unsigned(),

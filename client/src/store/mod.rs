@@ -29,6 +29,7 @@ use twiza_crypto::vault::{self, StoreKey, VaultCost};
 use twiza_crypto::{CryptoError, Random};
 
 const VAULT_FILE: &str = "vault";
+const UNFINISHED_VAULT_FILE: &str = "vault.unfinished";
 const STORE_FILE: &str = "store.sqlite3";
 
 /// How long one process waits for another's step.
@@ -64,7 +65,12 @@ impl Store {
         let store = Self::connect(folder, &key, true).await?;
         profile::insert(&mut *store.reader().await?, profile).await?;
         // The vault comes last: without it there is no profile, and making one can be tried again.
-        write_private_file(&path, &octets)?;
+        // Under its name it is whole: a crash while it is written leaves a file that the next attempt replaces.
+        let unfinished = folder.join(UNFINISHED_VAULT_FILE);
+        remove_if_there(&unfinished)?;
+        write_private_file(&unfinished, &octets)?;
+        let named = fs::rename(&unfinished, &path).and_then(|()| fs::File::open(folder)?.sync_all());
+        named.map_err(|source| ClientError::File { path, source })?;
         Ok(store)
     }
 
