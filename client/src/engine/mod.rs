@@ -9,6 +9,8 @@ mod pull;
 mod push;
 mod read;
 mod sync;
+#[cfg(feature = "test-utils")]
+mod test_utils;
 mod verify;
 mod watch;
 mod wish;
@@ -18,6 +20,8 @@ pub use invite::NewInvitation;
 pub use members::MemberView;
 pub use read::AllianceView;
 pub use sync::{Outbox, SyncReport};
+#[cfg(feature = "test-utils")]
+pub use test_utils::Insider;
 pub use verify::SafetyView;
 pub use watch::WatchEvent;
 pub use wish::Delivery;

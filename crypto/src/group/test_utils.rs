@@ -4,12 +4,14 @@
 use super::Group;
 use super::join::JoinRequest;
 use crate::alliance::{AllianceState, Role, Seat};
+use crate::content::AuthorSeal;
 use crate::identity::{Identity, IdentityKey};
 use crate::name::Name;
 use crate::recovery::RecoveryKey;
 use crate::suite::{ALLIANCE_EXTENSION, RECOVERY_EXTENSION};
 use crate::{CryptoError, Random};
 use openmls::prelude::{Ciphersuite, Extension};
+use twiza_protocol::MailboxAddress;
 
 impl Group {
     /// Makes this member's own client believe that somebody has a role.
@@ -18,6 +20,12 @@ impl Group {
             let seat = Seat { role, ..seat.clone() };
             self.alliance = self.alliance.clone().with_seat(seat);
         }
+    }
+
+    /// Vouches for whatever octets, as a changed client would for its junk.
+    #[must_use]
+    pub fn vouch_for(&self, address: &MailboxAddress, octets: &[u8]) -> AuthorSeal {
+        self.author_seal(address, octets)
     }
 
     /// As [`Group::found`], in another suite, and with a state of the caller's.
