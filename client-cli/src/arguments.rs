@@ -1,8 +1,8 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
 use crate::commands::{
-    alliance, approve, decline, init, invite, join, kit, motion, read, reboot, relay, remove, role, rotate, rules, send,
-    verify,
+    alliance, approve, decline, init, invite, join, kit, motion, read, reboot, relay, remove, role, rotate, rules,
+    send, verify,
 };
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};

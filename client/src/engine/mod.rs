@@ -13,8 +13,8 @@ mod look_back;
 mod lost;
 mod members;
 mod motion;
-mod notes;
 mod naming;
+mod notes;
 mod pull;
 mod push;
 mod read;
@@ -23,6 +23,8 @@ mod reboot;
 mod recover;
 mod suppression;
 mod sync;
+#[cfg(feature = "test-utils")]
+mod test_utils;
 mod verify;
 mod watch;
 mod wish;
@@ -35,6 +37,8 @@ pub use motion::{MotionView, Proposed};
 pub use read::AllianceView;
 pub use reboot::RebootReport;
 pub use sync::{Outbox, SyncReport};
+#[cfg(feature = "test-utils")]
+pub use test_utils::Insider;
 pub use verify::SafetyView;
 pub use watch::WatchEvent;
 pub use wish::Delivery;

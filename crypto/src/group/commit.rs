@@ -165,7 +165,7 @@ impl Group {
         self.mls.pending_commit().is_some()
     }
 
-    fn author_seal(&self, address: &MailboxAddress, commit: &[u8], removes: Vec<u32>) -> AuthorSeal {
+    pub(super) fn author_seal(&self, address: &MailboxAddress, commit: &[u8], removes: Vec<u32>) -> AuthorSeal {
         let signature = self.device.0.sign(&sealed_by_author(address, commit, &removes)).to_bytes();
         AuthorSeal { leaf_index: self.mls.own_leaf_index().u32(), removes, signature }
     }

@@ -7,7 +7,6 @@ use crate::alliance::{AllianceId, AllianceState, Role, Seat};
 use crate::bearings::{Bearings, Fellow};
 use crate::credential::{self, Person};
 use crate::identity::{Identity, IdentityKey};
-use crate::ledger::Ledger;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
 use crate::rules::Rules;
@@ -65,8 +64,8 @@ impl Group {
         let seat = seat.ok_or(Obstacle::NotOrganiser)?.clone();
         let generation = before.generation.checked_add(1).ok_or(Obstacle::TooMany)?;
         // Rules that ask for several organisations could not be kept by one organiser alone.
-        let (rules, ledger) = (Rules::default(), Ledger::default());
-        let alliance = AllianceState { generation, seats: vec![seat], rules, ledger, claim: None, ..before.clone() };
+        let alliance =
+            AllianceState { generation, seats: vec![seat], rules: Rules::default(), claim: None, ..before.clone() };
         Self::found_as(CIPHERSUITE, organiser, name, alliance, random)
     }
 

@@ -5,6 +5,7 @@ use super::Group;
 use super::commit::{Change, PendingCommit};
 use super::join::JoinRequest;
 use crate::alliance::{AllianceState, Role, Seat};
+use crate::content::AuthorSeal;
 use crate::identity::{Identity, IdentityKey};
 use crate::name::Name;
 use crate::recovery::RecoveryKey;
@@ -34,6 +35,12 @@ impl Group {
         address: &MailboxAddress,
     ) -> Result<PendingCommit, CryptoError> {
         self.build(change, after, authenticated, address)
+    }
+
+    /// Vouches for whatever octets, as a changed client would for its junk.
+    #[must_use]
+    pub fn vouch_for(&self, address: &MailboxAddress, octets: &[u8]) -> AuthorSeal {
+        self.author_seal(address, octets, Vec::new())
     }
 
     /// As [`Group::found`], in another suite, and with a state of the caller's.

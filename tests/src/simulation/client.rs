@@ -1,4 +1,4 @@
-//! A simulated member: an engine with a store of its own, that can be killed and started again.
+//! A simulated program: an engine on the store of its profile, that can be killed and started again.
 
 use super::network::{Network, Occurrence};
 use std::path::PathBuf;
@@ -55,6 +55,7 @@ pub(super) enum Operation {
     Remove { alliance: AllianceNumber, member: String },
     SetRole { alliance: AllianceNumber, member: String, role: Role },
     Leave { alliance: AllianceNumber },
+    Reopen { alliance: AllianceNumber },
 }
 
 /// What came of it.
@@ -67,14 +68,20 @@ pub(super) enum Done {
 
 /// An operation that ended by itself.
 pub(super) struct Finished {
-    pub(super) client: usize,
+    pub(super) program: usize,
     pub(super) operation: Operation,
     pub(super) result: Result<Done, ClientError>,
 }
 
-/// One member.
-pub(super) struct Client {
+/// How a profile's people are called.
+pub(super) fn name_of(profile: usize) -> String {
+    format!("Member {profile}")
+}
+
+/// One program of a profile.
+pub(super) struct Program {
     pub(super) index: usize,
+    pub(super) profile: usize,
     folder: PathBuf,
     pub(super) clock: VirtualClock,
     random: fastrand::Rng,
@@ -86,39 +93,67 @@ pub(super) struct Client {
     commits_left: Arc<AtomicI64>,
 }
 
-impl Client {
-    pub(super) async fn new(
+impl Program {
+    /// A program that is not started yet.
+    pub(super) fn new(
+        profile: usize,
         folder: PathBuf,
         clock: VirtualClock,
-        mut random: fastrand::Rng,
+        random: fastrand::Rng,
         network: Network,
-    ) -> Result<Self, ClientError> {
-        let index = network.client;
-        let name = format!("Member {index}");
-        let environment = environment(&clock, &mut random, &network);
-        let (own, organisation) = (Name::new(&name)?, Name::new(&format!("Organisation {}", index % 3))?);
-        let engine = Engine::create(&folder, PASSPHRASE, COST, &own, &organisation, environment).await?;
-        let commits_left = Arc::new(AtomicI64::new(-1));
-        let client = Self { index, folder, clock, random, network, engine: None, running: None, commits_left };
-        client.install(engine).await
+    ) -> Self {
+        let (index, commits_left) = (network.program, Arc::new(AtomicI64::new(-1)));
+        Self { index, profile, folder, clock, random, network, engine: None, running: None, commits_left }
     }
 
-    async fn install(mut self, engine: Engine) -> Result<Self, ClientError> {
+    /// Makes the profile.
+    pub(super) async fn create(&mut self) -> Result<(), ClientError> {
+        let profile = self.profile;
+        let (own, organisation) = (Name::new(&name_of(profile))?, Name::new(&format!("Organisation {}", profile % 3))?);
+        let environment = self.environment();
+        let engine = Engine::create(&self.folder, PASSPHRASE, COST, &own, &organisation, environment).await?;
+        self.install(engine).await
+    }
+
+    /// Starts on the profile that is there.
+    pub(super) async fn open(&mut self) -> Result<(), ClientError> {
+        let environment = self.environment();
+        let engine = Engine::open(&self.folder, PASSPHRASE, environment).await?;
+        self.install(engine).await
+    }
+
+    async fn install(&mut self, engine: Engine) -> Result<(), ClientError> {
         let left = self.commits_left.clone();
         engine.decide_commits(move || admit(&left)).await?;
         self.engine = Some(Arc::new(engine));
-        Ok(self)
+        Ok(())
+    }
+
+    fn environment(&mut self) -> Environment {
+        Environment {
+            clock: Arc::new(self.clock.clone()),
+            random: Random::new(Seeded(self.random.fork())),
+            connector: Arc::new(self.network.clone()),
+            rotate_after_seconds: ROTATE_AFTER_SECONDS,
+            look_back_after_seconds: LOOK_BACK_AFTER_SECONDS,
+            recovery_after_seconds: RECOVERY_AFTER_SECONDS,
+        }
+    }
+
+    /// Whether it could begin an operation.
+    pub(super) fn is_idle(&self) -> bool {
+        self.engine.is_some() && self.running.is_none()
     }
 
     /// Starts an operation; the occurrences tell how it goes on.
     pub(super) fn start(&mut self, operation: Operation, relay: &RelayAddress) {
         let Some(engine) = self.engine.clone() else { return };
-        let (client, occurrences, relay) = (self.index, self.network.occurrences.clone(), relay.clone());
+        let (program, occurrences, relay) = (self.index, self.network.occurrences.clone(), relay.clone());
         self.running = Some(tokio::task::spawn_local(async move {
             let result = carry_out(&engine, &operation, &relay).await;
             drop(engine);
             // The run may be over.
-            drop(occurrences.send(Occurrence::Finished(Finished { client, operation, result })));
+            drop(occurrences.send(Occurrence::Finished(Finished { program, operation, result })));
         }));
     }
 
@@ -132,8 +167,8 @@ impl Client {
         self.commits_left.load(Ordering::Relaxed) == DEAD
     }
 
-    /// Ends the process wherever it is, and starts it again from its disk.
-    pub(super) async fn restart(mut self) -> Result<Self, ClientError> {
+    /// Ends the process wherever it is.
+    pub(super) async fn end(&mut self) {
         if let Some(running) = self.running.take() {
             running.abort();
             // Aborted: that is no news.
@@ -143,9 +178,6 @@ impl Client {
             engine.close().await;
         }
         self.commits_left.store(-1, Ordering::Relaxed);
-        let environment = environment(&self.clock, &mut self.random, &self.network);
-        let engine = Engine::open(&self.folder, PASSPHRASE, environment).await?;
-        self.install(engine).await
     }
 }
 
@@ -163,17 +195,6 @@ fn admit(left: &AtomicI64) -> bool {
             true
         }
         _ => true,
-    }
-}
-
-fn environment(clock: &VirtualClock, random: &mut fastrand::Rng, network: &Network) -> Environment {
-    Environment {
-        clock: Arc::new(clock.clone()),
-        random: Random::new(Seeded(random.fork())),
-        connector: Arc::new(network.clone()),
-        rotate_after_seconds: ROTATE_AFTER_SECONDS,
-        look_back_after_seconds: LOOK_BACK_AFTER_SECONDS,
-        recovery_after_seconds: RECOVERY_AFTER_SECONDS,
     }
 }
 
@@ -196,6 +217,7 @@ async fn carry_out(engine: &Engine, operation: &Operation, relay: &RelayAddress)
         Operation::Remove { alliance, member } => drop(engine.remove(*alliance, member).await?),
         Operation::SetRole { alliance, member, role } => drop(engine.set_role(*alliance, member, *role).await?),
         Operation::Leave { alliance } => engine.leave(*alliance).await?,
+        Operation::Reopen { alliance } => engine.reopen(*alliance).await?,
     }
     Ok(Done::Nothing)
 }

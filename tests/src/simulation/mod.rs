@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  seed ─► schedule: start an operation · answer, lose, repeat or delay a request · kill a client · let time pass
-//!                 │
+//!                 │                                      │ and by scenario: cheat · be away · lie
 //!  client: engine + store ──request──► in flight ──► relay (a model of the protocol, in memory)
 //! ```
 //!
@@ -12,13 +12,59 @@
 //!
 //! Afterwards the network heals, everybody synchronises, and [`oracle`] says whether the promises held.
 
+mod cheat;
 mod client;
+mod heal;
+pub mod lies;
 mod network;
 pub mod oracle;
 mod relay;
+mod run;
 mod schedule;
+mod witness;
 
-pub use schedule::{Outcome, run};
+pub use run::{Outcome, run};
+
+/// People, each with a profile of its own.
+const PROFILES: usize = 5;
+
+/// What happens in a run besides a bad network, crashes, wrong clocks and a relay that restarts or is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// Second programs of one profile come and go.
+    Programs,
+    /// One or two members have changed their clients.
+    Cheats,
+    /// Weeks pass, some are away for longer than the relay keeps mailboxes, or all are silent.
+    Absence,
+    /// The relay lies; the seed says how ([`lies::Lie`]).
+    Lies,
+}
+
+/// What must be true at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    /// Everybody comes to rest, no store breaks, and no operation fails with anything but a word on the relay: less than
+    /// is promised, for what engines cannot notice yet.
+    Survived,
+    /// Whoever has another history than others, misses an acknowledged text or cannot go on was told, it or the others,
+    /// at the latest with the first exchange of messages after the lie.
+    Detected,
+    /// Once the relay tells the truth again, all have one history and one state, and every text once.
+    Healed,
+}
+
+/// What becomes of members whose place at the relay is gone for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    /// They are told, and stay where they are with what they have read and what they wanted to say.
+    Told,
+    /// They are let in again by others, and go on like everybody.
+    Rejoins,
+}
+
+/// Raise it to [`Recovery::Rejoins`] when engines find their way back through recovery mailboxes.
+const RECOVERY: Recovery = Recovery::Told;
 
 /// What a run found to be broken, in words, with the last things that happened.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The network between clients and relay: requests lie in flight until the schedule decides what becomes of them.
 
-use super::relay::{Answer, Ask};
+use super::relay::{Answer, Ask, RETENTION_DAYS};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -12,15 +12,15 @@ use twiza_protocol::{
 
 /// What happens to clients, told to the schedule.
 pub(super) enum Occurrence {
-    /// A client stands at a request.
+    /// A program stands at a request.
     Request(Request),
-    /// A client's operation ended.
+    /// A program's operation ended.
     Finished(super::client::Finished),
 }
 
 /// A request in flight.
 pub(super) struct Request {
-    pub(super) client: usize,
+    pub(super) program: usize,
     pub(super) ask: Ask,
     pub(super) reply: oneshot::Sender<Result<Answer, RelayError>>,
 }
@@ -28,9 +28,16 @@ pub(super) struct Request {
 /// One client's side of the network.
 #[derive(Clone)]
 pub(super) struct Network {
-    pub(super) client: usize,
+    pub(super) program: usize,
     pub(super) relay: RelayKey,
     pub(super) occurrences: mpsc::UnboundedSender<Occurrence>,
+}
+
+/// What the real connection checks: that the relay itself signed this about this mailbox.
+fn checked(receipt: Receipt, relay: &RelayKey, mailbox: &MailboxKey) -> Result<Receipt, RelayError> {
+    let verified = receipt.verify(relay, &mailbox.address());
+    verified.map_err(|_| RelayError::Protocol("a receipt that the relay did not sign"))?;
+    Ok(receipt)
 }
 
 impl RelayConnector for Network {
@@ -47,7 +54,7 @@ pub(super) fn unreachable() -> RelayError {
 impl Network {
     async fn ask(&self, ask: Ask) -> Result<Answer, RelayError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request { client: self.client, ask, reply };
+        let request = Request { program: self.program, ask, reply };
         self.occurrences.send(Occurrence::Request(request)).map_err(|_| unreachable())?;
         answer.await.unwrap_or_else(|_| Err(unreachable()))
     }
@@ -68,28 +75,33 @@ impl RelayConnection for Network {
             relay_key: self.relay,
             relay_time: CoarseTime(0),
             admission: AdmissionMode::Open,
-            retention_days: 30,
+            retention_days: RETENTION_DAYS,
             limits: Limits::default(),
         })
     }
 
     async fn open(&self, mailbox: &MailboxKey, _grant: Option<&str>) -> Result<Opened, RelayError> {
         match self.ask(Ask::Open(mailbox.address())).await? {
-            Answer::Opened(opened) => Ok(opened),
+            Answer::Opened(Opened { head, expires }) => {
+                Ok(Opened { head: checked(head, &self.relay, mailbox)?, expires })
+            }
             _ => Err(OTHER),
         }
     }
 
     async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError> {
         match self.ask(Ask::Append { address: mailbox.address(), frame: frame.to_vec(), closing }).await? {
-            Answer::Appended(receipt) => Ok(receipt),
+            Answer::Appended(receipt) => checked(receipt, &self.relay, mailbox),
             _ => Err(OTHER),
         }
     }
 
     async fn read(&self, mailbox: &MailboxKey, after: Sequence) -> Result<Page, RelayError> {
         match self.ask(Ask::Read { address: mailbox.address(), after }).await? {
-            Answer::Page(page) => Ok(page),
+            Answer::Page(Page { frames, head }) => {
+                let head = head.map(|head| checked(head, &self.relay, mailbox)).transpose()?;
+                Ok(Page { frames, head })
+            }
             _ => Err(OTHER),
         }
     }

@@ -1,0 +1,26 @@
+//! What only tests need, behind the feature `test-utils`: what a member's changed client takes from its own store.
+
+use super::{AllianceNumber, Engine, Held};
+use crate::ClientError;
+use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::group::Group;
+
+/// What a member has at the place where it reads. A copy: whatever is done with it, the store stays as it was.
+pub struct Insider {
+    /// Its group.
+    pub group: Group,
+    /// The keys of the mailbox that it reads.
+    pub keys: EpochKeys,
+}
+
+impl Engine {
+    /// What this member could do harm with.
+    ///
+    /// # Errors
+    /// [`ClientError::NotActive`].
+    pub async fn insider(&self, alliance: AllianceNumber) -> Result<Insider, ClientError> {
+        let Held { row, group } = self.held(alliance).await?;
+        let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
+        Ok(Insider { group, keys })
+    }
+}

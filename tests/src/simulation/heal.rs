@@ -1,0 +1,170 @@
+//! The end of a run: nothing goes wrong any more, everybody must come to rest, and the oracle is asked.
+
+use super::client::Operation;
+use super::oracle::{self, Case};
+use super::run::Run;
+use super::witness::Witness;
+use super::{PROFILES, Promise, RECOVERY, Recovery, Scenario};
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use twiza_client::engine::AllianceView;
+use twiza_client::store::alliances::Status;
+
+/// Rounds of synchronising after which everybody must agree.
+const ROUNDS_MAX: usize = 30;
+
+/// Answers in a network that works, after which somebody asks without end.
+const ANSWERS_MAX: usize = 20_000;
+
+/// Requests that one operation may take in a network that works, besides those for each frame and each mailbox that
+/// there is to read: whatever cheats and relays put there, the work is bounded by its amount.
+const REQUESTS_BASE: usize = 60;
+
+/// Requests for each mailbox: to open it, to read it, to see that it ended, to seal for it and to read back.
+const REQUESTS_PER_MAILBOX: usize = 8;
+
+impl Run {
+    pub(super) async fn end(&mut self) -> Result<(), String> {
+        self.heal().await?;
+        self.come_to_rest().await?;
+        if self.scenario == Scenario::Absence {
+            self.come_back().await?;
+        }
+        if self.scenario == Scenario::Lies {
+            self.exchange_messages().await?;
+        }
+        self.judge().await
+    }
+
+    async fn judge(&mut self) -> Result<(), String> {
+        let mut witnesses = Vec::new();
+        for index in 0..PROFILES {
+            witnesses.extend(Witness::of(index, self.engine(index)?).await.map_err(|error| error.to_string())?);
+        }
+        self.outcome.frames = self.relay.shelf.frames();
+        self.outcome.requests = self.relay.answered;
+        self.outcome.texts = self.sent.len();
+        self.outcome.told = self.told.len();
+        self.outcome.epoch = witnesses.iter().map(|witness| witness.view.epoch).max().unwrap_or_default();
+        let expected = (self.scenario != Scenario::Lies).then_some(&self.expected);
+        let nobody = BTreeSet::new();
+        let lost = if self.scenario == Scenario::Absence { &self.lost } else { &nobody };
+        let case = Case { witnesses: &witnesses, sent: &self.sent, expected, lost };
+        match self.scenario {
+            Scenario::Lies => match self.lie_of_run().promise() {
+                Promise::Survived => Ok(()),
+                Promise::Detected => oracle::check_detected(&case, &self.told),
+                Promise::Healed => oracle::check(&case),
+            },
+            _ => oracle::check(&case),
+        }
+    }
+
+    /// Carries an operation out with a network that works.
+    pub(super) async fn calmly(&mut self, index: usize, operation: Operation) -> Result<(), String> {
+        let asked = self.relay.answered;
+        self.start(index, operation).await?;
+        self.drain(asked).await
+    }
+
+    async fn drain(&mut self, asked: usize) -> Result<(), String> {
+        while let Some(request) = self.in_flight.pop() {
+            self.answer(request).await?;
+            let bound = REQUESTS_BASE + self.relay.shelf.frames() + REQUESTS_PER_MAILBOX * self.relay.shelf.mailboxes();
+            if self.relay.answered - asked > bound {
+                return Err(format!("somebody asks the relay more than {bound} times for one thing"));
+            }
+        }
+        Ok(())
+    }
+
+    /// From now on the network works, and the relay tells the truth.
+    async fn heal(&mut self) -> Result<(), String> {
+        self.note(|| "the network heals".to_owned());
+        self.relay.is_full = false;
+        self.relay.repent();
+        self.away.clear();
+        for program in &self.programs {
+            program.clock.skew.store(0, Ordering::Relaxed);
+            program.arm(-1);
+        }
+        self.finish_what_began().await?;
+        for (asker, ask) in std::mem::take(&mut self.late) {
+            drop(self.relay.answer(asker, &ask));
+        }
+        Ok(())
+    }
+
+    /// Answers everything until nobody asks any more.
+    pub(super) async fn finish_what_began(&mut self) -> Result<(), String> {
+        for _ in 0..ANSWERS_MAX {
+            let Some(request) = self.in_flight.pop() else { return Ok(()) };
+            self.answer(request).await?;
+        }
+        Err("somebody asks the relay without end".to_owned())
+    }
+
+    async fn come_to_rest(&mut self) -> Result<(), String> {
+        let mut before = None;
+        for _ in 0..ROUNDS_MAX {
+            self.synchronise().await?;
+            let now = self.relay.shelf.frames();
+            if before == Some(now) {
+                return Ok(());
+            }
+            before = Some(now);
+        }
+        Err("the alliance does not come to rest".to_owned())
+    }
+
+    /// Everybody who is there synchronises.
+    pub(super) async fn synchronise(&mut self) -> Result<(), String> {
+        let up = self.programs.iter().filter(|one| one.engine.is_some() && !self.away.contains(&one.profile));
+        let up: Vec<usize> = up.map(|one| one.index).collect();
+        for index in up {
+            for view in self.views(index).await? {
+                if matches!(view.status, Status::Active | Status::Joining) {
+                    self.calmly(index, Operation::Sync { alliance: view.number }).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the relay has forgotten the place of all, those who read furthest say that they go on. Whoever is behind
+    /// them stays lost, until engines can be let in again by themselves.
+    async fn come_back(&mut self) -> Result<(), String> {
+        if RECOVERY == Recovery::Rejoins {
+            self.lost.clear();
+            return Ok(());
+        }
+        let members = self.members().await?;
+        let latest = members.iter().map(|(_, view)| view.epoch).max();
+        if members.is_empty() || members.iter().any(|(profile, _)| !self.lost.contains(profile)) {
+            return Ok(());
+        }
+        self.count("a silent alliance goes on");
+        for (profile, view) in members.iter().filter(|(_, view)| Some(view.epoch) == latest) {
+            self.calmly(*profile, Operation::Reopen { alliance: view.number }).await?;
+        }
+        self.come_to_rest().await
+    }
+
+    async fn members(&self) -> Result<Vec<(usize, AllianceView)>, String> {
+        let mut members = Vec::new();
+        for profile in 0..PROFILES {
+            let views = self.views(profile).await?.into_iter();
+            members.extend(views.filter(|view| view.status == Status::Active).map(|view| (profile, view)));
+        }
+        Ok(members)
+    }
+
+    /// Everybody who can say something says it, and everybody reads.
+    async fn exchange_messages(&mut self) -> Result<(), String> {
+        for (profile, view) in self.members().await? {
+            let text = format!("{profile} asks whether everybody is there");
+            self.calmly(profile, Operation::Send { alliance: view.number, text }).await?;
+        }
+        self.come_to_rest().await
+    }
+}

@@ -1,0 +1,156 @@
+//! What one client has to say at the end of a run.
+
+use super::client::Done;
+use std::collections::BTreeMap;
+use twiza_client::engine::{AllianceView, Delivery, Outbox};
+use twiza_client::store::alliances::Status;
+use twiza_client::store::history::{Entry, Event, Item};
+use twiza_client::{ClientError, Engine};
+
+/// One client's part in the alliance: somebody who was removed and let in again has two.
+#[derive(Clone)]
+pub(super) struct Witness {
+    pub(super) client: usize,
+    pub(super) view: AllianceView,
+    pub(super) entries: Vec<Entry>,
+    pub(super) outbox: Outbox,
+    /// What all active members must have alike.
+    pub(super) state: Option<(String, Vec<String>)>,
+}
+
+/// A text, and what its sender was told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) client: usize,
+    pub(super) told: Told,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The sender died before it was told.
+    Nothing,
+    Acknowledged,
+    Queued,
+    Refused,
+}
+
+impl Sent {
+    pub(super) fn begun(client: usize) -> Self {
+        Self { client, told: Told::Nothing }
+    }
+
+    pub(super) fn of(client: usize, result: &Result<Done, ClientError>) -> Self {
+        let told = match result {
+            Ok(Done::Text(Delivery::Sent)) => Told::Acknowledged,
+            Ok(_) => Told::Queued,
+            Err(ClientError::Relay(_) | ClientError::RelayContradiction(_) | ClientError::PlaceLost) => Told::Queued,
+            Err(_) => Told::Refused,
+        };
+        Self { client, told }
+    }
+}
+
+impl Witness {
+    /// What a client has to say.
+    ///
+    /// # Errors
+    /// Where its store cannot be read.
+    pub(super) async fn of(client: usize, engine: &Engine) -> Result<Vec<Self>, ClientError> {
+        let mut witnesses = Vec::new();
+        for view in engine.alliances().await? {
+            let entries = engine.entries(view.number, 0, false).await?;
+            let outbox = engine.outbox(view.number).await?;
+            let state = if view.status == Status::Active {
+                let members = engine.members(view.number).await?;
+                let members = members.iter().map(|member| format!("{} {}", member.person.name, member.role_name()));
+                Some((engine.verify(view.number).await?.words.to_string(), members.collect()))
+            } else {
+                None
+            };
+            witnesses.push(Self { client, view, entries, outbox, state });
+        }
+        Ok(witnesses)
+    }
+
+    /// What was read in each epoch, in order, as everybody should have it.
+    pub(super) fn epochs(&self) -> BTreeMap<u64, Vec<String>> {
+        let mut epochs = BTreeMap::<u64, Vec<String>>::new();
+        for entry in &self.entries {
+            if let Some(shared) = shared(&entry.item) {
+                epochs.entry(entry.epoch).or_default().push(format!("{} {shared}", entry.sequence.0));
+            }
+        }
+        epochs
+    }
+
+    /// The epoch in which it became a member.
+    pub(super) fn joined(&self) -> u64 {
+        let joined = self.entries.iter().find(|entry| matches!(entry.item, Item::Event(Event::Joined)));
+        joined.map_or(0, |entry| entry.epoch)
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.view.status == Status::Active
+    }
+
+    pub(super) fn took_part(&self) -> bool {
+        matches!(self.view.status, Status::Active | Status::Left | Status::Removed | Status::Stuck)
+    }
+
+    /// Whether it is a part of somebody that is told in the history itself that something is wrong.
+    pub(super) fn is_warned(&self) -> bool {
+        self.events().any(|(_, event)| {
+            matches!(
+                event,
+                Event::HistoryDiffers { .. }
+                    | Event::Unreadable
+                    | Event::RefusedCommit { .. }
+                    | Event::RelayHealed { .. }
+                    | Event::RivalRefused { .. }
+                    | Event::Apart { .. }
+                    | Event::Lost { .. }
+            )
+        })
+    }
+
+    pub(super) fn events(&self) -> impl Iterator<Item = (u64, &Event)> {
+        self.entries.iter().filter_map(|entry| match &entry.item {
+            Item::Event(event) => Some((entry.epoch, event)),
+            Item::Text { .. } => None,
+        })
+    }
+
+    /// How often it has read a text, of its own or not.
+    pub(super) fn has_text(&self, wanted: &str) -> usize {
+        let texts =
+            self.entries.iter().filter(|entry| matches!(&entry.item, Item::Text { text, .. } if text == wanted));
+        texts.count()
+    }
+
+    pub(super) fn has_given_up(&self, wanted: &str) -> usize {
+        let given_up = |event: &Event| matches!(event, Event::NotSent { text, .. } if text == wanted);
+        self.events().filter(|(_, event)| given_up(event)).count()
+    }
+}
+
+/// An entry as every member of the epoch has it; `None` for what concerns only oneself.
+fn shared(item: &Item) -> Option<String> {
+    match item {
+        Item::Text { from, text, .. } => Some(format!("{}: {text}", from.name)),
+        Item::Event(
+            Event::Joined
+            | Event::NotSent { .. }
+            | Event::NotDone { .. }
+            | Event::HistoryDiffers { .. }
+            | Event::RotationSuppressed
+            | Event::RelayHealed { .. }
+            | Event::RivalRefused { .. }
+            | Event::Apart { .. }
+            | Event::CannotFollow { .. }
+            | Event::Lost { .. }
+            | Event::Rejoined { .. }
+            | Event::NobodyAnswered,
+        ) => None,
+        Item::Event(event) => Some(format!("{event:?}")),
+    }
+}
