@@ -103,7 +103,8 @@ async fn two_organisers_who_answer_let_somebody_in_once() -> Result<()> {
     settle(&[(&amina, alliance), (&karim, of_karim), (&zineb, of_zineb)]).await?;
     assert_eq!(karim.rejoin(of_karim).await?.status, Status::Lost);
     let (one, other) = tokio::join!(amina.sync(alliance), zineb.sync(of_zineb));
-    (one?, other?);
+    one?;
+    other?;
     settle(&[(&karim, of_karim), (&amina, alliance), (&zineb, of_zineb)]).await?;
     assert_eq!(karim.alliance(of_karim).await?.status, Status::Active);
     karim.send(of_karim, "one alliance").await?;

@@ -78,7 +78,7 @@ impl Engine {
         rejoin: Rejoin,
     ) -> Result<(), ClientError> {
         let random = &self.environment.random;
-        let request = match rejoin.request.filter(|_| rejoin.rounds % ROUNDS_PER_REQUEST != 0) {
+        let request = match rejoin.request.filter(|_| !rejoin.rounds.is_multiple_of(ROUNDS_PER_REQUEST)) {
             Some(request) => request,
             None => {
                 let own = &rejoin.bearings.own;
