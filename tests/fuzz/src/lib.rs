@@ -10,7 +10,8 @@
 //! cargo run -p twiza-fuzz                             # make the seeds anew, after an encoding has changed
 //! ```
 //!
-//! Guided by coverage, with libFuzzer (`cargo install cargo-fuzz`, and a nightly compiler), one target at a time:
+//! Guided by coverage, with libFuzzer (`cargo install cargo-fuzz`, and a nightly compiler), one target at a time. (Not in
+//! CI, and not yet run to its end anywhere.)
 //!
 //! ```sh
 //! mkdir -p /tmp/corpus && TWIZA_TARGET=content cargo +nightly fuzz run --fuzz-dir tests/fuzz/libfuzzer -s none any \
