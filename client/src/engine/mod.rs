@@ -3,6 +3,7 @@
 mod approve;
 mod enact;
 mod everywhere;
+mod expel;
 mod forget;
 mod found;
 mod heal;

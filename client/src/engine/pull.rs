@@ -375,6 +375,7 @@ impl Engine {
         let mut mailbox = open_mailbox(&row, keys);
         let digest = mailbox.advance(frame)?;
         kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
+        say_again(&mut step, &row).await?;
         if let Some(receipt) = head.filter(|head| head.closed) {
             kept::set_receipt(&mut step, kept, receipt).await?;
         }
@@ -411,8 +412,13 @@ impl Engine {
                 let report = group.report(&mailbox.address, &body);
                 kept::end(&mut step, kept, Ended::Branch).await?;
                 self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
-                if matches!(error, CryptoError::PathFailed | CryptoError::KeyLength) {
-                    self.doubt(&mut step, &row, &report).await?;
+                match culprit {
+                    // Others may be able to follow it: who is to blame is not clear yet.
+                    _ if matches!(error, CryptoError::PathFailed | CryptoError::KeyLength) => {
+                        self.doubt(&mut step, &row, &report).await?;
+                    }
+                    Some(culprit) => self.expel(&mut step, row.id, &culprit).await?,
+                    None => {}
                 }
                 step.commit().await?;
                 Ok(None)
@@ -596,6 +602,15 @@ impl Engine {
         groups::delete(step, row.id).await?;
         alliances::set_status(step, row.id, status).await
     }
+}
+
+/// One's own texts that stood in this mailbox before the relay was rolled back, and do not any more, are said again: their
+/// numbers tell readers who had them that they are the same.
+async fn say_again(step: &mut SqliteConnection, row: &AllianceRow) -> Result<(), ClientError> {
+    for (id, sent, text) in history::displaced_texts(step, row.id, &row.place).await? {
+        outbox::add_intent(step, row.id, &Want::Send { id, sent, text }).await?;
+    }
+    Ok(())
 }
 
 /// The keys of the next few branches, which are watched once the epoch is over.

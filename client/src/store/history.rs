@@ -301,13 +301,31 @@ pub(crate) struct NewText<'a> {
     pub(crate) text: &'a str,
 }
 
-/// Puts a text in its place; the same message a second time (its writer came back and sent it again) leaves nothing.
+/// Puts a text in its place. The same message a second time (its writer came back and sent it again) leaves nothing; if
+/// the relay was rolled back and the first is in no place any more, it moves.
 pub(crate) async fn add_text(
     connection: &mut SqliteConnection,
     alliance: i64,
     place: &Place,
     new: &NewText<'_>,
 ) -> Result<(), ClientError> {
+    let moved = sqlx::query(
+        "update history set epoch = ?2, branch = ?3, sequence = ?4, life = (select life from alliance where id = ?1)
+         where alliance = ?1 and message = ?5 and sender = ?6 and sent = ?7 and body = ?8 and sequence < 0",
+    )
+    .bind(alliance)
+    .bind(place.epoch.cast_signed())
+    .bind(i64::from(place.branch.0))
+    .bind(place.cursor.0.cast_signed())
+    .bind(&new.id[..])
+    .bind(&new.person.identity.as_bytes()[..])
+    .bind(new.sent.cast_signed())
+    .bind(new.text)
+    .execute(&mut *connection)
+    .await?;
+    if moved.rows_affected() > 0 {
+        return Ok(());
+    }
     sqlx::query(
         "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread, message, life)
          select ?1, ?2, ?3, ?4, 'text', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (select life from alliance where id = ?1)
@@ -387,6 +405,26 @@ pub(crate) async fn settle(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// One's own texts that lost their place in this mailbox: number, time and text.
+pub(crate) async fn displaced_texts(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+) -> Result<Vec<([u8; 16], u64, String)>, ClientError> {
+    let query = sqlx::query(
+        "select id, message, sent, body from history
+         where alliance = ?1 and epoch = ?2 and branch = ?3 and own = 1 and kind = 'text' and sequence < 0
+         and life = (select life from alliance where id = ?1) order by sequence desc",
+    );
+    let query = query.bind(alliance).bind(place.epoch.cast_signed()).bind(i64::from(place.branch.0));
+    let convert = |row: &sqlx::sqlite::SqliteRow| {
+        let message = row.get::<Vec<u8>, _>("message");
+        let id = message.try_into().map_err(|_| super::corrupt("history", "message", row.get("id")))?;
+        Ok((id, row.get::<i64, _>("sent").cast_unsigned(), row.get("body")))
+    };
+    query.fetch_all(connection).await?.iter().map(convert).collect()
 }
 
 /// Entries after one, in the order of their places; `unread` leaves out what was read before.

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use twiza_crypto::credential::Person;
 use twiza_crypto::identity::Identity;
-use twiza_crypto::motion::{Approval, Motion, MotionId};
+use twiza_crypto::motion::{Action, Approval, Motion, MotionId};
 
 /// Open motions of one member in one alliance; further ones are not kept, so that nobody fills others' disks.
 const OPEN_OF_ONE_MAX: i64 = 100;
@@ -87,6 +87,15 @@ pub(crate) async fn all(connection: &mut SqliteConnection, alliance: i64) -> Res
 pub(crate) async fn open(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<MotionRow>, ClientError> {
     let query = sqlx::query("select * from motion where alliance = ? and state = 'open' order by id");
     query.bind(alliance).fetch_all(connection).await?.iter().map(convert).collect()
+}
+
+/// Whether somebody has asked for this already.
+pub(crate) async fn is_open(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    action: &Action,
+) -> Result<bool, ClientError> {
+    Ok(open(connection, alliance).await?.iter().any(|row| row.motion.action == *action))
 }
 
 pub(crate) async fn get(
