@@ -71,6 +71,7 @@ impl Engine {
             let (ordinary, closing) = split_closing(page.frames)?;
             if let Some(head) = &page.head {
                 check_head(&place, head, ordinary.len() + usize::from(closing.is_some()))?;
+                check_shown(&place, &keys.mailbox.address(), ordinary.iter().chain(&closing), head)?;
             }
             if ordinary.is_empty() && closing.is_none() {
                 check_still(&place, &keys.mailbox.address(), page.head.as_ref())?;
@@ -469,6 +470,24 @@ fn check_head(place: &Place, head: &twiza_protocol::Receipt, shown: usize) -> Re
         return Err(ClientError::RelayContradiction("it shows other frames than it signs"));
     }
     Ok(())
+}
+
+/// Before anything of a page is taken, the frames must be those that the relay signs, after those that were read before:
+/// whoever had read others in their place would else follow the closing frame into the next epoch, and never know.
+fn check_shown<'a>(
+    place: &Place,
+    address: &MailboxAddress,
+    shown: impl Iterator<Item = &'a InboundFrame>,
+    head: &twiza_protocol::Receipt,
+) -> Result<(), ClientError> {
+    let before = place.chain.unwrap_or_else(|| Chain::start(address));
+    let after =
+        shown.fold(before, |chain, frame| chain.append(frame.sequence, frame.closing, &FrameDigest::of(&frame.octets)));
+    if head.chain == after {
+        Ok(())
+    } else {
+        Err(ClientError::RelayContradiction("it signs another history than it shows"))
+    }
 }
 
 fn check_still(

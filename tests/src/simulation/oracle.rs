@@ -63,7 +63,12 @@ pub(super) fn check_detected(case: &Case<'_>, told: &BTreeSet<usize>) -> Result<
     let calm: Vec<Witness> = parts.iter().filter(|one| !warned(one)).map(|one| (*one).clone()).collect();
     let calm = Case { witnesses: &calm, ..*case };
     if calm.witnesses.iter().any(Witness::is_active) {
-        check_nobody_is_stuck(&calm)?;
+        check_one_state(&calm)?;
+    }
+    // A wish to leave waits for somebody else's commit: whoever is told must act before it can go.
+    if calm.witnesses.iter().filter(|one| one.is_active()).count() == parts.iter().filter(|one| one.is_active()).count()
+    {
+        check_outboxes(&calm)?;
     }
     for (text, sent) in case.sent.iter().filter(|(_, sent)| calm.witnesses.iter().any(|one| one.client == sent.client))
     {
@@ -77,19 +82,32 @@ fn parts<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Witness> {
 }
 
 fn check_nobody_is_stuck(case: &Case<'_>) -> Result<(), String> {
+    check_outboxes(case)?;
+    check_one_state(case)
+}
+
+fn active<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Witness> {
+    case.witnesses.iter().filter(|witness| witness.is_active() && !case.lost.contains(&witness.client))
+}
+
+fn check_outboxes(case: &Case<'_>) -> Result<(), String> {
+    match active(case).find(|witness| witness.outbox != Outbox::default()) {
+        Some(Witness { client, outbox, .. }) => {
+            Err(format!("{client} never gets rid of what it wants to say or do: {outbox:?}"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_one_state(case: &Case<'_>) -> Result<(), String> {
     if let Some(stuck) = case.witnesses.iter().find(|witness| witness.view.status == Status::Stuck) {
         return Err(format!("{} is stuck", stuck.client));
     }
-    let active = case.witnesses.iter().filter(|witness| witness.is_active() && !case.lost.contains(&witness.client));
-    let active: Vec<&Witness> = active.collect();
-    let Some(first) = active.first() else {
+    let Some(first) = active(case).next() else {
         return if case.lost.is_empty() { Err("nobody is left".to_owned()) } else { Ok(()) };
     };
-    for witness in &active {
-        let Witness { client, outbox, view, .. } = witness;
-        if *outbox != Outbox::default() {
-            return Err(format!("{client} never gets rid of what it wants to say or do: {outbox:?}"));
-        }
+    for witness in active(case) {
+        let Witness { client, view, .. } = witness;
         if view.epoch != first.view.epoch || witness.state != first.state {
             let states = (&first.state, &witness.state);
             let epochs = (first.view.epoch, view.epoch);
