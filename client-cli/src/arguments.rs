@@ -1,6 +1,9 @@
 //! The command tree. Its words come from the catalogues: `help-<path>`, `example-<path>`, `arg-<path>-<id>`.
 
-use crate::commands::{alliance, approve, decline, init, invite, join, read, relay, remove, role, send, verify};
+use crate::commands::{
+    alliance, approve, decline, init, invite, join, kit, motion, read, reboot, relay, remove, role, rotate, rules,
+    send, verify,
+};
 use crate::language::Language;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
@@ -49,8 +52,16 @@ pub(crate) enum Commands {
     Members(InAlliance),
     Role(role::Arguments),
     Remove(remove::Arguments),
+    #[command(subcommand)]
+    Motion(motion::Commands),
+    #[command(subcommand)]
+    Rules(rules::Commands),
     Leave(InAlliance),
-    Rotate(InAlliance),
+    Rotate(rotate::Arguments),
+    Rejoin(InAlliance),
+    Reboot(reboot::Arguments),
+    #[command(subcommand)]
+    Kit(kit::Commands),
     Verify(verify::Arguments),
 }
 

@@ -4,14 +4,16 @@ use crate::arguments::{Global, InAlliance};
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::output::Output;
-use crate::{proxy, typed};
+use crate::{cause, proxy, typed};
 use etcetera::BaseStrategy;
 use fluent_bundle::FluentValue;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::engine::{
+    AllianceNumber, Environment, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS,
+};
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::relay::proxy::Proxy;
 use twiza_client::store::Store;
@@ -22,11 +24,17 @@ use zeroize::Zeroizing;
 /// Variable with the passphrase, for scripts.
 const PASSPHRASE_VARIABLE: &str = "TWIZA_PASSPHRASE";
 
+/// Variable with the passphrase of a recovery kit, for scripts.
+const KIT_PASSPHRASE_VARIABLE: &str = "TWIZA_KIT_PASSPHRASE";
+
 /// Variable with the folder that holds the profiles.
 const HOME_VARIABLE: &str = "TWIZA_HOME";
 
 /// Variable with the age in days at which keys are rotated by themselves.
 const ROTATE_VARIABLE: &str = "TWIZA_ROTATE_DAYS";
+
+/// Variable with the seconds between two looks into the recovery mailboxes.
+const RECOVERY_VARIABLE: &str = "TWIZA_RECOVERY_SECONDS";
 
 /// Characters that a passphrase has at least.
 const PASSPHRASE_CHARACTERS_MIN: usize = 8;
@@ -70,11 +78,14 @@ impl<'a> Context<'a> {
             None => connector,
         };
         let days = std::env::var(ROTATE_VARIABLE).ok().and_then(|days| days.parse::<u64>().ok());
+        let seconds = std::env::var(RECOVERY_VARIABLE).ok().and_then(|seconds| seconds.parse::<u64>().ok());
         Environment {
             connector: Arc::new(connector),
             clock,
             random,
             rotate_after_seconds: days.map_or(ROTATE_AFTER_SECONDS, |days| days.saturating_mul(24 * 3600)),
+            look_back_after_seconds: LOOK_BACK_AFTER_SECONDS,
+            recovery_after_seconds: seconds.unwrap_or(RECOVERY_AFTER_SECONDS),
         }
     }
 
@@ -99,6 +110,22 @@ impl<'a> Context<'a> {
         Ok(passphrase)
     }
 
+    /// The passphrase of a recovery kit; a new one is asked for twice where a person types it.
+    pub(crate) fn kit_passphrase(&self, new: bool) -> Result<Zeroizing<String>, Failure> {
+        if let Ok(text) = std::env::var(KIT_PASSPHRASE_VARIABLE) {
+            let long_enough = !new || text.chars().count() >= PASSPHRASE_CHARACTERS_MIN;
+            return if long_enough { Ok(Zeroizing::new(text)) } else { Err(Failure::PassphraseTooShort) };
+        }
+        let passphrase = self.typed_passphrase("passphrase-kit")?;
+        if new && passphrase.chars().count() < PASSPHRASE_CHARACTERS_MIN {
+            return Err(Failure::PassphraseTooShort);
+        }
+        if new && self.typed_passphrase("passphrase-repeat")? != passphrase {
+            return Err(Failure::PassphrasesDiffer);
+        }
+        Ok(passphrase)
+    }
+
     fn is_typed(&self) -> bool {
         self.passphrase_fd.is_none() && std::env::var_os(PASSPHRASE_VARIABLE).is_none()
     }
@@ -112,6 +139,10 @@ impl<'a> Context<'a> {
         if let Ok(text) = std::env::var(PASSPHRASE_VARIABLE) {
             return Ok(Zeroizing::new(text));
         }
+        self.typed_passphrase(prompt)
+    }
+
+    fn typed_passphrase(&self, prompt: &str) -> Result<Zeroizing<String>, Failure> {
         if !std::io::stdin().is_terminal() {
             return Err(Failure::NoPassphrase);
         }
@@ -125,8 +156,12 @@ impl<'a> Context<'a> {
             return Ok(engine.find_alliance(&typed::composed(name)).await?);
         }
         let all = engine.alliances().await?;
-        let current: Vec<_> =
-            all.iter().filter(|alliance| matches!(alliance.status, Status::Active | Status::Joining)).collect();
+        let current: Vec<_> = all
+            .iter()
+            .filter(|alliance| {
+                matches!(alliance.status, Status::Active | Status::Joining | Status::Lost | Status::Stuck)
+            })
+            .collect();
         match (current.as_slice(), all.as_slice()) {
             ([one], _) => Ok(one.number),
             ([], [one]) => Ok(one.number),
@@ -140,7 +175,7 @@ impl<'a> Context<'a> {
         match engine.sync(alliance).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_retryable() => {
-                self.talk("talk-offline", &[("cause", crate::render::line(&error.to_string()).into())]);
+                self.talk("talk-offline", &[("cause", cause::of(&error, self.language).into())]);
                 Ok(())
             }
             Err(error) => Err(error.into()),

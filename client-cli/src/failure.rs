@@ -2,7 +2,7 @@
 
 use crate::language::Language;
 use crate::output::{JSON_VERSION, Output};
-use crate::render;
+use crate::{cause, render};
 use fluent_bundle::FluentValue;
 use serde_json::json;
 use std::process::ExitCode;
@@ -55,6 +55,12 @@ pub(crate) enum Failure {
     Io(std::io::Error),
     /// This machine says nothing of where to keep data.
     NoHome,
+    /// There is no such role.
+    UnknownRole(String),
+    /// Nobody said yes, and nobody can be asked.
+    NotConfirmed,
+    /// Of several alliances, some failed: their number, how many there were, and the exit code of the first.
+    Partly { failed: usize, all: usize, exit: u8 },
     /// A change of one's own that waits in the outbox, because the relay cannot be reached.
     Waiting { messages: usize, changes: usize, cause: ClientError },
 }
@@ -89,21 +95,37 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// Tells a script of an error.
+pub(crate) fn tell_script(code: &str, message: &str) {
+    let error = json!({ "version": JSON_VERSION, "error": { "code": code, "message": message } });
+    Output::talk(&error.to_string());
+}
+
 /// A message of the catalogue, its variables, and the exit code that goes with it.
 type Told<'a> = (&'static str, Vec<(&'static str, FluentValue<'a>)>, u8);
 
 impl Failure {
     /// Tells the person, or the script, and gives the exit code.
     pub(crate) fn report(&self, language: &Language, output: &Output) -> ExitCode {
-        let (id, variables, code) = self.told(language);
-        let message = language.text(id, &variables);
+        let (id, message, code) = self.words(language);
         if output.is_json() {
-            let error = json!({ "version": JSON_VERSION, "error": { "code": id, "message": message } });
-            Output::talk(&error.to_string());
+            tell_script(id, &message);
         } else {
             Output::talk(&language.text("error", &[("message", message.into())]));
         }
         ExitCode::from(code)
+    }
+
+    /// The error's code, what to say, and the exit code.
+    pub(crate) fn words(&self, language: &Language) -> (&'static str, String, u8) {
+        let (id, variables, code) = self.told(language);
+        (id, language.text(id, &variables), code)
+    }
+
+    /// What to say of an error of the engine.
+    pub(crate) fn words_of(error: &ClientError, language: &Language) -> String {
+        let (id, variables, _) = client(error, language);
+        language.text(id, &variables)
     }
 
     fn told(&self, language: &Language) -> Told<'_> {
@@ -122,11 +144,16 @@ impl Failure {
             Self::PassphraseTooShort => ("error-passphrase-short", vec![], EXIT_PASSPHRASE),
             Self::NoAlliance => ("error-no-alliance", vec![], EXIT_NOT_FOUND),
             Self::WhichAlliance => ("error-which-alliance", vec![], EXIT_USAGE),
-            Self::Io(error) => ("error-io", vec![("cause", error.to_string().into())], EXIT_OTHER),
+            Self::Io(error) => ("error-io", vec![("cause", cause::io(error, language).into())], EXIT_OTHER),
             Self::NoHome => ("error-no-home", vec![], EXIT_OTHER),
+            Self::UnknownRole(role) => ("error-unknown-role", vec![("role", render::line(role).into())], EXIT_USAGE),
+            Self::NotConfirmed => ("error-not-confirmed", vec![], EXIT_USAGE),
+            Self::Partly { failed, all, exit } => {
+                ("error-partly", vec![("failed", (*failed).into()), ("all", (*all).into())], *exit)
+            }
             Self::Waiting { messages, changes, cause } => {
                 let (_, _, code) = client(cause, language);
-                let cause = render::line(&cause.to_string());
+                let cause = cause::of(cause, language);
                 let variables = vec![
                     ("messages", FluentValue::from(*messages)),
                     ("changes", FluentValue::from(*changes)),
@@ -145,9 +172,9 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::NoProfile(folder) => ("error-no-profile", vec![("folder", path(folder))], EXIT_NOT_FOUND),
         ClientError::ProfileExists(folder) => ("error-profile-exists", vec![("folder", path(folder))], EXIT_REFUSED),
         ClientError::WrongPassphrase => ("error-wrong-passphrase", vec![], EXIT_PASSPHRASE),
-        ClientError::Store(cause) => ("error-store", vec![("cause", text(cause))], EXIT_OTHER),
+        ClientError::Store(cause) => ("error-store", vec![("cause", cause::store(cause, language).into())], EXIT_OTHER),
         ClientError::File { path: file, source } => {
-            ("error-file", vec![("file", path(file)), ("cause", source.to_string().into())], EXIT_OTHER)
+            ("error-file", vec![("file", path(file)), ("cause", cause::io(source, language).into())], EXIT_OTHER)
         }
         ClientError::UnknownAlliance(name) => ("error-unknown-alliance", vec![("name", text(name))], EXIT_NOT_FOUND),
         ClientError::AmbiguousAlliance(name) => {
@@ -155,8 +182,19 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         }
         ClientError::UnknownMember(name) => ("error-unknown-member", vec![("name", text(name))], EXIT_NOT_FOUND),
         ClientError::AmbiguousMember(name) => ("error-ambiguous-member", vec![("name", text(name))], EXIT_NOT_FOUND),
+        ClientError::WhichPerson(name) => ("error-which-person", vec![("name", text(name))], EXIT_USAGE),
+        ClientError::StillMember => ("error-still-member", vec![], EXIT_REFUSED),
+        ClientError::MemberAlready(number) => {
+            ("error-member-already", vec![("number", number.to_string().into())], EXIT_REFUSED)
+        }
         ClientError::UnknownRequest(number) => {
             ("error-unknown-request", vec![("number", FluentValue::from(*number))], EXIT_NOT_FOUND)
+        }
+        ClientError::UnknownMotion(number) => {
+            ("error-unknown-motion", vec![("number", FluentValue::from(*number))], EXIT_NOT_FOUND)
+        }
+        ClientError::SuccessionEarly { from } => {
+            ("error-succession-early", vec![("day", render::day(*from).into())], EXIT_REFUSED)
         }
         ClientError::NotActive(status) => ("error-not-active", vec![("status", status.as_str().into())], EXIT_REFUSED),
         ClientError::NotOrganiser => ("error-not-organiser", vec![], EXIT_REFUSED),
@@ -179,23 +217,35 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
             ("error-text-long", vec![("found", mebibytes(*found)), ("limit", mebibytes(*limit))], EXIT_USAGE)
         }
         ClientError::TextEmpty => ("error-text-empty", vec![], EXIT_USAGE),
-        ClientError::Relay(error) => relay(error),
+        ClientError::Relay(error) => relay(error, language),
         ClientError::PlaceLost => ("error-place-lost", vec![], EXIT_REFUSED),
         ClientError::PlaceThere => ("error-place-there", vec![], EXIT_REFUSED),
-        ClientError::RelayContradiction(what) => {
-            ("error-relay-contradiction", vec![("what", text(what))], EXIT_DISTRUST)
+        ClientError::KitPassphrase => ("error-kit-passphrase", vec![], EXIT_PASSPHRASE),
+        ClientError::KitExists(file) => ("error-kit-exists", vec![("file", path(file))], EXIT_REFUSED),
+        ClientError::NobodyToAsk => ("error-nobody-to-ask", vec![], EXIT_REFUSED),
+        ClientError::KitDamaged => ("error-kit-damaged", vec![], EXIT_OTHER),
+        ClientError::NotStuck => ("error-not-stuck", vec![], EXIT_REFUSED),
+        ClientError::WithoutWhom(known) if known.is_empty() => ("error-without-whom", vec![], EXIT_USAGE),
+        ClientError::WithoutWhom(known) => {
+            ("error-without-known", vec![("names", text(&known.join(", ")))], EXIT_USAGE)
         }
-        other => ("error-other", vec![("cause", text(&other.to_string()))], EXIT_OTHER),
+        ClientError::RelayContradiction(what) => {
+            ("error-relay-contradiction", vec![("what", cause::contradiction(what, language).into())], EXIT_DISTRUST)
+        }
+        other => ("error-other", vec![("cause", cause::detail(&other.to_string(), language).into())], EXIT_OTHER),
     }
 }
 
-fn relay(error: &RelayError) -> Told<'_> {
+fn relay<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
     let text = |value: &str| FluentValue::from(render::line(value));
     match error {
-        RelayError::Unreachable { host, cause } => {
-            ("error-unreachable", vec![("host", text(host)), ("cause", text(cause))], EXIT_RELAY)
-        }
+        RelayError::Unreachable { host, cause } => (
+            "error-unreachable",
+            vec![("host", text(host)), ("cause", cause::network(cause, language).into())],
+            EXIT_RELAY,
+        ),
         RelayError::WrongPin { host } => ("error-wrong-pin", vec![("host", text(host))], EXIT_DISTRUST),
+        RelayError::GrantRefused => ("error-grant-refused", vec![], EXIT_RELAY),
         RelayError::Refused(problem) => {
             use twiza_protocol::ProblemCode;
             let id = match problem.code {
@@ -208,7 +258,9 @@ fn relay(error: &RelayError) -> Told<'_> {
             };
             (id, vec![("code", problem.code.as_str().into())], EXIT_RELAY)
         }
-        other => ("error-relay-other", vec![("cause", text(&other.to_string()))], EXIT_DISTRUST),
+        other => {
+            ("error-relay-other", vec![("cause", cause::detail(&other.to_string(), language).into())], EXIT_DISTRUST)
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! in `locales/`; nothing that a peer wrote reaches the terminal before [`render`] made it safe.
 
 mod arguments;
+mod cause;
 mod commands;
+mod confirm;
 mod context;
 mod failure;
 mod language;
@@ -12,6 +14,7 @@ mod look_alike;
 mod output;
 mod proxy;
 mod render;
+mod tally;
 mod typed;
 mod wrap;
 
@@ -33,7 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = command.clone().try_get_matches_from(&arguments).and_then(|m| Arguments::from_arg_matches(&m));
     let parsed = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return misused(&language, &error),
+        Err(error) => return misused(&language, &error, wants_json(&arguments)),
     };
     let output = Output::new(parsed.global.json);
     match start(parsed, &language, &output) {
@@ -48,8 +51,13 @@ fn start(arguments: Arguments, language: &Language, output: &Output) -> Result<(
     runtime.block_on(commands::run(arguments.command, &context))
 }
 
+/// Whether a script asks, as far as can be told of arguments that make no sense.
+fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
 /// What the user typed is no command: says which part, in the user's language, and how to get help.
-fn misused(language: &Language, error: &clap::Error) -> ExitCode {
+fn misused(language: &Language, error: &clap::Error, json: bool) -> ExitCode {
     use clap::error::{ContextKind, ContextValue};
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Output::new(false).text(&error.render().to_string());
@@ -73,7 +81,12 @@ fn misused(language: &Language, error: &clap::Error) -> ExitCode {
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "usage-no-command",
         _ => "usage-other",
     };
-    Output::talk(&language.text(message, &[("part", part.into())]));
-    Output::talk(&language.text("usage-help", &[]));
+    let told = language.text(message, &[("part", part.into())]);
+    if json {
+        failure::tell_script(message, &told);
+    } else {
+        Output::talk(&told);
+        Output::talk(&language.text("usage-help", &[]));
+    }
     ExitCode::from(failure::EXIT_USAGE)
 }

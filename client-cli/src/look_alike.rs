@@ -2,20 +2,75 @@
 //! (Unicode Technical Standard 39). Nobody is kept from a name because somebody has one like it; it is pointed out.
 
 use twiza_client::engine::MemberView;
+use twiza_client::store::history::{Event, Item, ShownPerson};
 use unicode_security::skeleton;
 
-/// How the names of an alliance's members look.
-pub(crate) struct Crowd(Vec<(u32, Looks)>);
+/// An alliance's members, and how their names look.
+pub(crate) struct Crowd(Vec<(MemberView, Looks)>);
 
 impl Crowd {
     pub(crate) fn of(members: &[MemberView]) -> Self {
-        Self(members.iter().map(|member| (member.number, Looks::of(&member.person.name))).collect())
+        Self(members.iter().map(|member| (member.clone(), Looks::of(&member.person.name))).collect())
     }
 
     /// The numbers of the members whose names pass for this one.
     pub(crate) fn like(&self, name: &str) -> Vec<u32> {
         let looks = Looks::of(name);
-        self.0.iter().filter(|(_, other)| other.pass_for(&looks)).map(|(number, _)| *number).collect()
+        self.0.iter().filter(|(_, other)| other.pass_for(&looks)).map(|(member, _)| member.number).collect()
+    }
+
+    /// People whom an entry names and whose names pass for those of other members: who, its own number where that is
+    /// certain, and theirs.
+    pub(crate) fn imitated(&self, item: &Item) -> Vec<Imitated> {
+        let mut imitated: Vec<Imitated> = Vec::new();
+        for person in people(item) {
+            let number = self.number_of(person, item);
+            let mut like = self.like(&person.name);
+            like.retain(|other| Some(*other) != number);
+            let found = Imitated { person: person.clone(), number, like };
+            if !found.like.is_empty() && !imitated.contains(&found) {
+                imitated.push(found);
+            }
+        }
+        imitated
+    }
+
+    /// The member who is named: of a text, its author by identity; of an event, the only one with that name and
+    /// organisation.
+    fn number_of(&self, person: &ShownPerson, item: &Item) -> Option<u32> {
+        let mut members = self.0.iter().map(|(member, _)| member);
+        if matches!(item, Item::Text { .. }) {
+            return members.find(|member| member.wrote(item)).map(|member| member.number);
+        }
+        let mut named = members.filter(|member| member.person == *person);
+        named.next().filter(|_| named.next().is_none()).map(|member| member.number)
+    }
+}
+
+/// Somebody whose name passes for others'.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Imitated {
+    pub(crate) person: ShownPerson,
+    pub(crate) number: Option<u32>,
+    pub(crate) like: Vec<u32>,
+}
+
+/// Everybody whom an entry names.
+fn people(item: &Item) -> Vec<&ShownPerson> {
+    match item {
+        Item::Text { from, .. } => vec![from],
+        Item::Event(
+            Event::Added { person, by } | Event::Removed { person, by } | Event::RoleChanged { person, by, .. },
+        ) => vec![person, by],
+        Item::Event(
+            Event::Leaving { person }
+            | Event::Left { person }
+            | Event::Rotated { person }
+            | Event::RefusedCommit { person: Some(person) }
+            | Event::NotUnderstood { person }
+            | Event::HistoryDiffers { person },
+        ) => vec![person],
+        Item::Event(_) => Vec::new(),
     }
 }
 

@@ -1,10 +1,14 @@
 //! Making safe what peers wrote, and showing it as plain lines that a screen reader can follow.
 
 use crate::language::Language;
+use crate::look_alike::{Crowd, Imitated, listed};
 use crate::wrap::INDENT;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
+use twiza_client::store::shown::{ShownAction, ShownRules};
 use twiza_crypto::name::is_invisible;
 use twiza_crypto::words::SafetyWords;
 use unicode_normalization::UnicodeNormalization;
@@ -55,9 +59,30 @@ pub(crate) fn words(language: &Language, words: &SafetyWords) -> String {
     format!("{composed} ({words})")
 }
 
-/// Something to read.
-pub(crate) fn entry(language: &Language, entry: &Entry) -> String {
-    match &entry.item {
+/// Something to read; where a name in it passes for another member's, that stands below.
+pub(crate) fn entry(language: &Language, entry: &Entry, crowd: &Crowd) -> String {
+    let mut shown = item(language, &entry.item);
+    for Imitated { person: who, number, like } in crowd.imitated(&entry.item) {
+        let own = number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        let variables =
+            [("person", person(language, &who).into()), ("number", own.into()), ("numbers", listed(&like).into())];
+        shown.push_str(&format!("\n{INDENT}{}", language.text("entry-alike", &variables)));
+    }
+    shown
+}
+
+/// The same for a script.
+pub(crate) fn entry_json(entry: &Entry, crowd: &Crowd) -> Value {
+    let mut value = json!(entry);
+    let like: BTreeSet<u32> = crowd.imitated(&entry.item).into_iter().flat_map(|imitated| imitated.like).collect();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("looks_like".to_owned(), json!(like));
+    }
+    value
+}
+
+fn item(language: &Language, item: &Item) -> String {
+    match item {
         Item::Text { from, sent, text, .. } => language.text(
             "entry-text",
             &[("time", minute(*sent).into()), ("person", person(language, from).into()), ("text", block(text).into())],
@@ -86,6 +111,36 @@ fn event(language: &Language, event: &Event) -> String {
                 ("role", self::role(language, role).into()),
             ],
         ),
+        Event::Readmitted { person, by } => two("event-readmitted", person, by),
+        Event::Lost { why } => language.text("event-lost", &[("why", why.code().into())]),
+        Event::Rejoined { by } => one("event-rejoined", by),
+        Event::NobodyAnswered => language.text("event-nobody-answered", &[]),
+        Event::Rebooted { by, without } => {
+            let names: Vec<String> = without.iter().map(|who| person(language, who)).collect();
+            let by = person(language, by);
+            language.text("event-rebooted", &[("person", by.into()), ("without", names.join(", ").into())])
+        }
+        Event::RulesChanged { rules, by } => {
+            let rules = self::rules(language, rules).join(" ");
+            language.text("event-rules", &[("by", person(language, by).into()), ("rules", rules.into())])
+        }
+        Event::Renamed { name, by } => {
+            language.text("event-renamed", &[("by", person(language, by).into()), ("name", line(name).into())])
+        }
+        Event::MotionProposed { number, person, motion } => language.text(
+            "event-motion",
+            &[
+                ("number", number.to_string().into()),
+                ("person", self::person(language, person).into()),
+                ("action", action(language, motion).into()),
+            ],
+        ),
+        Event::MotionApproved { number, person } => on_motion(language, "event-motion-approved", *number, person),
+        Event::MotionWithdrawn { number, person } => on_motion(language, "event-motion-withdrawn", *number, person),
+        Event::ApprovalWithdrawn { number, person } => on_motion(language, "event-approval-withdrawn", *number, person),
+        Event::MotionEnacted { number, by } => on_motion(language, "event-motion-enacted", *number, by),
+        Event::Claimed { person, by } => two("event-claimed", person, by),
+        Event::ClaimRejected { person, by } => two("event-claim-rejected", person, by),
         Event::RefusedCommit { person: Some(person) } => one("event-refused", person),
         Event::RefusedCommit { person: None } => language.text("event-refused-unknown", &[]),
         Event::NotSent { text, reason } => language
@@ -94,10 +149,85 @@ fn event(language: &Language, event: &Event) -> String {
             "event-not-done",
             &[("change", change.as_str().into()), ("reason", self::reason(language, reason).into())],
         ),
+        Event::RotationSuppressed => language.text("event-rotation-suppressed", &[]),
         Event::Unreadable => language.text("event-unreadable", &[]),
         Event::NotUnderstood { person } => one("event-not-understood", person),
         Event::HistoryDiffers { person } => one("event-history-differs", person),
+        Event::RelayHealed { frames } => language.text("event-relay-healed", &[("frames", (*frames).into())]),
+        Event::RivalRefused { person: Some(person) } => one("event-rival-refused", person),
+        Event::RivalRefused { person: None } => language.text("event-rival-refused-unknown", &[]),
+        Event::Apart { person } => one("event-apart", person),
+        Event::CannotFollow { person, by: Some(by) } => two("event-cannot-follow", person, by),
+        Event::CannotFollow { person, by: None } => one("event-cannot-follow-unknown", person),
     }
+}
+
+fn on_motion(language: &Language, id: &str, number: i64, who: &ShownPerson) -> String {
+    language.text(id, &[("number", number.to_string().into()), ("person", person(language, who).into())])
+}
+
+/// What a motion changes, in words.
+pub(crate) fn action(language: &Language, action: &ShownAction) -> String {
+    let one = |id: &str, who: &ShownPerson| language.text(id, &[("person", person(language, who).into())]);
+    match action {
+        ShownAction::Add { people } => {
+            let people = people.iter().map(|admission| {
+                let role = role(language, &admission.role);
+                let who = person(language, &admission.person);
+                language.text("admission", &[("person", who.into()), ("role", role.into())])
+            });
+            language.text("action-add", &[("people", people.collect::<Vec<_>>().join(", ").into())])
+        }
+        ShownAction::Remove { people } => {
+            let people: Vec<_> = people.iter().map(|who| person(language, who)).collect();
+            language.text("action-remove", &[("people", people.join(", ").into())])
+        }
+        ShownAction::Role { person: who, role } => {
+            let role = self::role(language, role);
+            language.text("action-role", &[("person", person(language, who).into()), ("role", role.into())])
+        }
+        ShownAction::Rules { rules } => {
+            language.text("action-rules", &[("rules", self::rules(language, rules).join(" ").into())])
+        }
+        ShownAction::Rename { name } => language.text("action-rename", &[("name", line(name).into())]),
+        ShownAction::Claim { person } => one("action-claim", person),
+        ShownAction::Appoint { person } => one("action-appoint", person),
+        ShownAction::Unknown => language.text("action-unknown", &[]),
+    }
+}
+
+/// An alliance's rules, a sentence each.
+pub(crate) fn rules(language: &Language, rules: &ShownRules) -> Vec<String> {
+    let quorums = [
+        ("admit", rules.admit),
+        ("remove", rules.remove),
+        ("roles", rules.roles),
+        ("rules", rules.rules),
+        ("name", rules.name),
+    ];
+    let mut sentences =
+        vec![language.text("rules-quorums", &quorums.map(|(kind, number)| (kind, number.to_string().into())))];
+    if rules.own_delegates {
+        sentences.push(language.text("rules-own-delegates", &[]));
+    }
+    for allotment in &rules.allotments {
+        let organisation = line(&allotment.organisation);
+        let seats = allotment.seats.to_string();
+        sentences
+            .push(language.text("rules-allotment", &[("organisation", organisation.into()), ("seats", seats.into())]));
+    }
+    sentences.push(match &rules.succession {
+        None => language.text("rules-no-succession", &[]),
+        Some(succession) => language.text(
+            "rules-succession",
+            &[
+                ("silence", succession.silence_days.to_string().into()),
+                ("waiting", succession.waiting_days.to_string().into()),
+                ("organisations", succession.organisations.to_string().into()),
+            ],
+        ),
+    });
+    sentences
 }
 
 /// Why something was not possible, in words.

@@ -43,9 +43,29 @@ pub enum ClientError {
     /// Several members have this name. The user's: use more of it.
     #[error("several members are called {0}")]
     AmbiguousMember(String),
+    /// People with different keys have this name, in different alliances; or it is a number, which means something in
+    /// one alliance only. The user's: say in which.
+    #[error("{0} may be several people: say in which alliance")]
+    WhichPerson(String),
+    /// One was let into an alliance that one is in already, or that gives itself out as that one. The user's: if it was
+    /// lost, forget the one with this number.
+    #[error("you are in this alliance already: it is number {0}")]
+    MemberAlready(crate::engine::AllianceNumber),
+    /// One is still a member. The user's: leave first.
+    #[error("you are still in this alliance")]
+    StillMember,
     /// There is no join request with this number. The user's.
     #[error("there is no join request number {0}")]
     UnknownRequest(i64),
+    /// There is no motion with this number. The user's.
+    #[error("there is no motion number {0}")]
+    UnknownMotion(i64),
+    /// Succession must wait: an organiser was heard of, or the claim was read, too few days ago. The user's: wait.
+    #[error("this can be signed from day {from} on")]
+    SuccessionEarly {
+        /// The first day, since the Unix epoch, by this client's clock.
+        from: u32,
+    },
     /// The alliance does not take part any more, or not yet: its status says why.
     #[error("the alliance is {0}")]
     NotActive(crate::store::alliances::Status),
@@ -91,6 +111,24 @@ pub enum ClientError {
     /// There was nothing to reopen. The user's: nothing is wrong.
     #[error("the relay has this alliance's place")]
     PlaceThere,
+    /// Nobody but oneself organises the alliance: nobody can give new keys. The user's: nothing was changed.
+    #[error("nobody else organises this alliance")]
+    NobodyToAsk,
+    /// The passphrase does not open the recovery kit. The user's: try again.
+    #[error("wrong passphrase of the recovery kit")]
+    KitPassphrase,
+    /// There is a file where the recovery kit should go. The user's: name another.
+    #[error("there is a file already at {0}")]
+    KitExists(PathBuf),
+    /// The file is no recovery kit, or not all of one. The user's: take another copy.
+    #[error("the recovery kit is damaged or incomplete")]
+    KitDamaged,
+    /// The alliance goes on: there is nothing to found anew. The user's.
+    #[error("the alliance is not stuck")]
+    NotStuck,
+    /// Whoever spoils an alliance must be left out when it is founded anew. The user's: name somebody. These are known.
+    #[error("nobody was named who is left out")]
+    WithoutWhom(Vec<String>),
     /// A fault of ours, or of OpenMLS.
     #[error("{0}")]
     Crypto(CryptoError),

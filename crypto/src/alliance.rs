@@ -1,9 +1,13 @@
-//! The alliance's state: name, organisations, roles and relays, in the GroupContext, changed only by commits.
+//! The alliance's state: name, organisations, roles, relays and rules, in the GroupContext, changed only by commits.
 
 use crate::CryptoError;
 use crate::identity::Identity;
+use crate::ledger::Ledger;
+use crate::motion::MotionId;
 use crate::name::Name;
+use crate::rules::Rules;
 use crate::wire;
+use sha2::{Digest, Sha256};
 use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
 use twiza_protocol::RelayAddress;
 
@@ -56,15 +60,32 @@ pub struct AllianceRelay {
 pub struct AllianceState {
     /// Random; stays for the alliance's life. Never leaves the encryption.
     pub id: AllianceId,
+    /// How often the alliance was rebooted: each time it has another MLS group. Commits never change it.
+    pub generation: u32,
     /// What the alliance calls itself.
     pub name: Name,
     /// Who is in it, sorted by identity.
     pub seats: Vec<Seat>,
     /// Its relays; the first is the one in use.
     pub relays: Vec<AllianceRelay>,
+    /// What it asks for before something changes.
+    pub rules: Rules,
+    /// Which motions are spent.
+    pub ledger: Ledger,
+    /// That nobody organises it any more, and who should; stands until an organiser objects by any commit.
+    pub claim: Option<Claim>,
 }
 
-/// An alliance's identifier, which is also its MLS group id.
+/// The first step of a succession: members of several organisations say that nobody organises the alliance any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
+pub struct Claim {
+    /// The motion that made it.
+    pub id: MotionId,
+    /// Who should become an organiser.
+    pub appointee: Identity,
+}
+
+/// An alliance's identifier; before any reboot, it is also its MLS group id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TlsSerialize, TlsDeserialize, TlsSize)]
 pub struct AllianceId([u8; 32]);
 
@@ -92,9 +113,13 @@ impl std::fmt::Debug for AllianceId {
 struct EncodedState {
     version: u16,
     id: AllianceId,
+    generation: u32,
     name: Name,
     seats: Vec<Seat>,
     relays: Vec<EncodedRelay>,
+    rules: Rules,
+    ledger: Ledger,
+    claim: Option<Claim>,
 }
 
 #[derive(Debug, TlsSerialize, TlsDeserialize, TlsSize)]
@@ -116,9 +141,13 @@ impl AllianceState {
         wire::encode(&EncodedState {
             version: ALLIANCE_STATE_VERSION,
             id: self.id,
+            generation: self.generation,
             name: self.name.clone(),
             seats: self.seats.clone(),
             relays: relays.collect(),
+            rules: self.rules.clone(),
+            ledger: self.ledger.clone(),
+            claim: self.claim,
         })
     }
 
@@ -136,11 +165,24 @@ impl AllianceState {
         if encoded.version != ALLIANCE_STATE_VERSION || !sorted || !bounded {
             return Err(CryptoError::Malformed(WHAT));
         }
-        let state = Self { id: encoded.id, name: encoded.name, seats: encoded.seats, relays };
-        if state.organisations().len() > ORGANISATIONS_MAX || state.encode()? != octets {
+        let EncodedState { id, generation, name, seats, rules, ledger, claim, .. } = encoded;
+        let state = Self { id, generation, name, seats, relays, rules, ledger, claim };
+        let claimed = state.claim.is_none_or(|claim| state.seat(&claim.appointee).is_some());
+        if !claimed || state.organisations().len() > ORGANISATIONS_MAX || state.encode()? != octets {
             return Err(CryptoError::Malformed(WHAT));
         }
         Ok(state)
+    }
+
+    /// The MLS group id (RFC 9420, section 8.1): the identifier, and after a reboot a hash of it and the generation,
+    /// because no two groups may have one id.
+    #[must_use]
+    pub fn group_id(&self) -> [u8; 32] {
+        if self.generation == 0 {
+            return self.id.0;
+        }
+        let label = Sha256::new().chain_update(b"twiza group id v1\0");
+        label.chain_update(self.id.0).chain_update(self.generation.to_be_bytes()).finalize().into()
     }
 
     /// The seat of a person, if it has one.
@@ -173,6 +215,22 @@ impl AllianceState {
         names
     }
 
+    /// The organisations that have an organiser, and so a voice in what needs approvals; each once, by name.
+    #[must_use]
+    pub fn voices(&self) -> Vec<&Name> {
+        let organisers = self.seats.iter().filter(|seat| seat.role == Role::Organiser);
+        let mut names: Vec<_> = organisers.map(|seat| &seat.organisation).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// How many people an organisation has.
+    #[must_use]
+    pub fn people_of(&self, organisation: &Name) -> usize {
+        self.seats.iter().filter(|seat| seat.organisation == *organisation).count()
+    }
+
     /// This state with a seat put in, or in place of the same person's.
     #[must_use]
     pub fn with_seat(mut self, seat: Seat) -> Self {
@@ -187,10 +245,11 @@ impl AllianceState {
         self
     }
 
-    /// This state without some persons' seats.
+    /// This state without some persons' seats, and without a claim for one of them.
     #[must_use]
     pub fn without(mut self, gone: &[Identity]) -> Self {
         self.seats.retain(|seat| !gone.contains(&seat.identity));
+        self.claim = self.claim.filter(|claim| !gone.contains(&claim.appointee));
         self
     }
 }

@@ -1,15 +1,18 @@
 //! What is inside a frame, under the seal and the padding.
 //!
 //! ```text
-//! struct { uint8 version = 1; uint8 kind; opaque earlier<V>; optional<AuthorSeal> author; opaque body<V>; } Content
-//! struct { uint32 leaf_index; opaque signature[64]; } AuthorSeal
+//! struct { uint8 version = 1; uint8 kind; opaque earlier<V>; optional<AuthorSeal> author;
+//!          optional<opaque mark[16]>; opaque body<V>; } Content
+//! struct { uint32 leaf_index; uint32 removes<V>; opaque signature[64]; } AuthorSeal
 //! ```
 //!
 //! A payload that is too large for one frame is cut: its earlier frames are of the kind *part*, and the last has the
 //! payload's kind and, in `earlier`, the SHA-256 of each of those frames in their order. So whoever reads the last frame
 //! knows which parts its author meant, and nobody can put others in their place. The last frame of a commit is its
-//! mailbox's closing frame and carries an [`AuthorSeal`]: the author's leaf signature over the mailbox's address and the
-//! commit's digest, so that a commit which some or all cannot process still convicts its author.
+//! mailbox's closing frame and carries an [`AuthorSeal`]: the author's leaf signature over the mailbox's address, the
+//! commit's digest and whom it removes, so that a commit which some or all cannot process still convicts its author, and
+//! those who followed a rival of it know what it claims. The *mark* is its author's own ([`crate::seal::MarkKey`]): to
+//! everybody else it is 16 random octets.
 
 use crate::{CryptoError, wire};
 use std::collections::HashMap;
@@ -27,6 +30,9 @@ pub const PARTS_BYTES_MAX: usize = 64 << 20;
 
 const DIGEST_BYTES: usize = 32;
 
+/// Octets of a mark.
+pub(crate) const MARK_BYTES: usize = 16;
+
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -39,12 +45,18 @@ pub enum ContentKind {
     Proposal,
     /// An MLS commit.
     Commit,
+    /// A member's word that it cannot follow a commit ([`crate::report`]).
+    Report,
+    /// A commit of this epoch that a rolled-back relay had taken before another ([`crate::rival`]).
+    Rival,
     /// Somebody's request to join, in a rendezvous mailbox.
     JoinRequest,
     /// An MLS Welcome, in a rendezvous mailbox.
     Welcome,
     /// The answer that nobody will be added, in a rendezvous mailbox.
     Decline,
+    /// A note for one member alone, in its recovery mailbox ([`crate::rejoin`]).
+    Recovery,
     /// A kind of a later version; to be skipped.
     Unknown(u8),
 }
@@ -58,9 +70,12 @@ impl ContentKind {
             Self::Message => 1,
             Self::Proposal => 2,
             Self::Commit => 3,
+            Self::Report => 4,
+            Self::Rival => 5,
             Self::JoinRequest => 16,
             Self::Welcome => 17,
             Self::Decline => 18,
+            Self::Recovery => 19,
             Self::Unknown(code) => code,
         }
     }
@@ -73,9 +88,12 @@ impl ContentKind {
             1 => Self::Message,
             2 => Self::Proposal,
             3 => Self::Commit,
+            4 => Self::Report,
+            5 => Self::Rival,
             16 => Self::JoinRequest,
             17 => Self::Welcome,
             18 => Self::Decline,
+            19 => Self::Recovery,
             other => Self::Unknown(other),
         }
     }
@@ -86,8 +104,17 @@ impl ContentKind {
 pub struct AuthorSeal {
     /// The author's leaf (RFC 9420, section 4.1).
     pub leaf_index: u32,
-    /// Ed25519 over `"twiza commit v1\0" || address || SHA-256(commit)`.
+    /// The leaves that the commit removes, in order. A commit whose proposals say otherwise is invalid.
+    pub removes: Vec<u32>,
+    /// Ed25519 over `"twiza commit v1\0" || address || SHA-256(commit) || removes`.
     pub signature: [u8; 64],
+}
+
+impl AuthorSeal {
+    /// Octets that the list of removed leaves takes.
+    pub(crate) fn claim_bytes(&self) -> usize {
+        self.removes.len() * 4
+    }
 }
 
 /// What one frame holds: a payload or its last octets, or a part of one.
@@ -99,6 +126,8 @@ pub struct Content {
     pub earlier: Vec<FrameDigest>,
     /// The author's seal, on a commit.
     pub author: Option<AuthorSeal>,
+    /// The author's own mark.
+    pub mark: Option<[u8; MARK_BYTES]>,
     /// The octets.
     pub body: Vec<u8>,
 }
@@ -109,12 +138,13 @@ struct Encoded {
     kind: u8,
     earlier: VLBytes,
     author: Option<AuthorSeal>,
+    mark: Option<[u8; MARK_BYTES]>,
     body: VLBytes,
 }
 
 /// Octets that a content with this many earlier frames has besides its body, at most.
 pub(crate) const fn overhead_bytes(earlier: usize) -> usize {
-    1 + 1 + 4 + earlier * DIGEST_BYTES + 1 + 68 + 4
+    1 + 1 + 4 + earlier * DIGEST_BYTES + 1 + 72 + 1 + MARK_BYTES + 4
 }
 
 impl Content {
@@ -125,6 +155,7 @@ impl Content {
             kind: self.kind.code(),
             earlier: earlier.into(),
             author: self.author.clone(),
+            mark: self.mark,
             body: self.body.as_slice().into(),
         })
     }
@@ -142,7 +173,7 @@ impl Content {
             return Err(MALFORMED);
         }
         let earlier = earlier.iter().copied().map(FrameDigest::from_bytes).collect();
-        Ok(Self { kind, earlier, author: encoded.author, body: encoded.body.into() })
+        Ok(Self { kind, earlier, author: encoded.author, mark: encoded.mark, body: encoded.body.into() })
     }
 
     /// The whole payload, from the contents of the earlier frames, in their order; `None` where one of them is no part.

@@ -9,7 +9,7 @@
 //! (RFC 9420, section 8.5.) Two epochs, two branches or two relays of one alliance share no value that is stored.
 
 use crate::CryptoError;
-use crate::seal::FrameKey;
+use crate::seal::{FrameKey, MarkKey};
 use twiza_protocol::{MailboxKey, RelayKey};
 use zeroize::Zeroizing;
 
@@ -40,6 +40,19 @@ pub struct EpochKeys {
 }
 
 impl EpochKeys {
+    /// These keys, marking what they seal.
+    pub(crate) fn marking(self, mark: MarkKey) -> Self {
+        Self { frame: self.frame.marking(mark), ..self }
+    }
+
+    /// Keys that were kept in a store.
+    #[must_use]
+    pub fn kept(mailbox_seed: &[u8; 32], frame_key: &[u8; 32], branch: Branch) -> Self {
+        let mailbox = MailboxKey::from_seed(mailbox_seed);
+        let address = mailbox.address();
+        Self { mailbox, frame: FrameKey::new(frame_key, address, branch), branch }
+    }
+
     pub(crate) fn export(
         relay: &RelayKey,
         branch: Branch,

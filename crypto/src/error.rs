@@ -17,6 +17,13 @@ pub enum CryptoError {
     /// A public key of another length than the suite's. The peer's fault (see `docs/threat-model.md`).
     #[error("a public key has the wrong length")]
     KeyLength,
+    /// A commit's path does not work for this member, whatever it does for others (RFC 9420, section 16.12). Its author's
+    /// fault, or one's own state is damaged: it is reported to the others.
+    #[error("the commit's path does not work here")]
+    PathFailed,
+    /// Something by one's own leaf that this state never made: the state is an old copy. It must not be used any more.
+    #[error("made by another copy of one's own keys")]
+    OwnCopy,
     /// A commit against the alliance's rules. Its author's fault; the group goes on without it.
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
@@ -73,13 +80,37 @@ pub enum Obstacle {
     /// Nobody would be left to organise the alliance.
     #[error("the last organiser cannot go: give somebody else the role first")]
     LastOrganiser,
+    /// Too few organisations would be left with an organiser.
+    #[error("too few organisations would be left with an organiser to approve anything: change the rules first")]
+    QuorumUnreachable,
+    /// An organisation would have more people than it may.
+    #[error("an organisation would have more people than its allotment")]
+    Allotment,
+    /// The rules ask for approvals of other organisations.
+    #[error("the alliance's rules ask for approvals of other organisations")]
+    ApprovalsMissing,
+    /// A motion's last day is over.
+    #[error("the motion has expired")]
+    MotionExpired,
+    /// A motion was enacted before.
+    #[error("the motion was enacted before")]
+    MotionSpent,
+    /// What a motion asks for is done, or cannot be done any more.
+    #[error("what the motion asks for is done, or cannot be done any more")]
+    MotionVoid,
+    /// The rules have no succession, or one is an organiser.
+    #[error("the alliance's rules have no succession, or you are an organiser yourself")]
+    NoSuccession,
+    /// Rules that contradict themselves.
+    #[error("these rules are out of bounds, or easier to change than what they protect")]
+    RulesUnsound,
     /// Another rule of the alliance, or a fault of ours.
     #[error("the alliance's rules do not allow it")]
     Rules,
 }
 
 impl Obstacle {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 18] = [
         Self::NotMember,
         Self::UnknownMember,
         Self::TooMany,
@@ -89,6 +120,14 @@ impl Obstacle {
         Self::Observer,
         Self::NotOrganiser,
         Self::LastOrganiser,
+        Self::QuorumUnreachable,
+        Self::Allotment,
+        Self::ApprovalsMissing,
+        Self::MotionExpired,
+        Self::MotionSpent,
+        Self::MotionVoid,
+        Self::NoSuccession,
+        Self::RulesUnsound,
         Self::Rules,
     ];
 
@@ -105,6 +144,14 @@ impl Obstacle {
             Self::Observer => "observer",
             Self::NotOrganiser => "not-organiser",
             Self::LastOrganiser => "last-organiser",
+            Self::QuorumUnreachable => "quorum-unreachable",
+            Self::Allotment => "allotment",
+            Self::ApprovalsMissing => "approvals-missing",
+            Self::MotionExpired => "motion-expired",
+            Self::MotionSpent => "motion-spent",
+            Self::MotionVoid => "motion-void",
+            Self::NoSuccession => "no-succession",
+            Self::RulesUnsound => "rules-unsound",
             Self::Rules => "rules",
         }
     }
@@ -126,6 +173,13 @@ impl From<Refusal> for Obstacle {
             Refusal::AuthorNotMember => Self::NotMember,
             Refusal::AuthorRemoved => Self::OwnRemoval,
             Refusal::ObserverWrites => Self::Observer,
+            Refusal::QuorumUnreachable => Self::QuorumUnreachable,
+            Refusal::AllotmentExceeded => Self::Allotment,
+            Refusal::ApprovalsMissing => Self::ApprovalsMissing,
+            Refusal::MotionExpired => Self::MotionExpired,
+            Refusal::MotionSpent => Self::MotionSpent,
+            Refusal::MotionMismatch => Self::MotionVoid,
+            Refusal::NoSuccession => Self::NoSuccession,
             _ => Self::Rules,
         }
     }

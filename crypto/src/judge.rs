@@ -1,12 +1,32 @@
 //! The rules: one pure function that committer and receivers share.
 //!
 //! `judge` sees the state before a commit and the plain facts of the commit, and says whether members may accept it.
-//! It is deterministic and total: all honest members, whenever they joined, reach the same verdict.
+//! It is deterministic and total: all honest members, whenever they joined, reach the same verdict. It reads no clock and
+//! verifies no signature: what is in the facts was verified before.
+//!
+//! ```text
+//!                     state after = state before, less those who leave by their own wish
+//!                    ╱                                          ╲
+//!                 yes: anybody                                   no
+//!                                                     ╱                    ╲
+//!                           carries no motion: an organiser,        carries a motion: exactly that change,
+//!                           where one organisation is enough        approved by enough organisations
+//! ```
+//!
+//! An approval counts for the organisation of which its giver is an organiser *in the state before*; the author's own
+//! organisation counts as well, since the author vouches for the commit with its leaf key. After every commit somebody
+//! organises the alliance, its largest quorum can be reached, and no organisation has more seats than it may.
 
-use crate::alliance::{AllianceState, Role, Seat};
+mod authority;
+
+use crate::alliance::{AllianceState, Seat};
 use crate::credential::Person;
 use crate::identity::Identity;
+use crate::motion::VerifiedMotion;
 use thiserror::Error;
+
+pub use authority::organisations_needed;
+pub(crate) use authority::{enacted, unprivileged};
 
 /// What a commit does, read from MLS and stripped of everything that is not needed to judge it.
 #[derive(Debug, Clone)]
@@ -19,10 +39,15 @@ pub struct CommitFacts {
     pub added: Vec<Person>,
     /// Whom it removes.
     pub removed: Vec<Identity>,
+    /// Of those whom it adds, who had a leaf that it removes, as the group knew them before: they come back with new
+    /// keys, and may change nothing else by it.
+    pub readmitted: Vec<Person>,
     /// Whose own wish to leave it carries out.
     pub departed: Vec<Identity>,
     /// Whether it carries proposals of another kind (update, pre-shared key, reinit, external init).
     pub other_proposals: bool,
+    /// The motion that it enacts, its approvals verified.
+    pub motion: Option<VerifiedMotion>,
     /// The state after it; `None` where the extension is missing or does not decode.
     pub after: Option<AllianceState>,
 }
@@ -55,6 +80,9 @@ pub enum Refusal {
     /// Somebody removed has no seat.
     #[error("it removes somebody who is not a member")]
     RemovedStranger,
+    /// Somebody who comes back with new keys would come back with another name, organisation or role.
+    #[error("it readmits somebody as somebody else")]
+    ReadmittedChanged,
     /// Seats and leaves would differ.
     #[error("the seats after it do not match its additions and removals")]
     SeatsMismatch,
@@ -67,6 +95,39 @@ pub enum Refusal {
     /// Members would be left without an organiser.
     #[error("it would leave the alliance without an organiser")]
     NoOrganiser,
+    /// Fewer organisations would be left with an organiser than the rules ask to approve.
+    #[error("it would leave too few organisations to approve anything")]
+    QuorumUnreachable,
+    /// An organisation would have more people than it may.
+    #[error("an organisation would have more people than it may")]
+    AllotmentExceeded,
+    /// The rules ask for approvals of more organisations.
+    #[error("too few organisations have approved it")]
+    ApprovalsMissing,
+    /// It carries a motion and does something else, or more.
+    #[error("it does not do what its motion says")]
+    MotionMismatch,
+    /// It carries a motion, and needs none.
+    #[error("it carries a motion that it does not need")]
+    MotionNeedless,
+    /// Its motion was enacted before.
+    #[error("its motion was enacted before")]
+    MotionSpent,
+    /// Its motion's last day is over, or farther away than it may be.
+    #[error("its motion has expired, or is good for too long")]
+    MotionExpired,
+    /// What is remembered of motions changed in another way than by its motion.
+    #[error("it tampers with what is remembered of motions")]
+    LedgerChanged,
+    /// Too many motions are remembered: some must expire first.
+    #[error("too many motions were enacted in a short time")]
+    LedgerFull,
+    /// An organiser let a claim stand that nobody organises the alliance, or somebody else took it away.
+    #[error("an organiser's commit takes a claim away, and nobody else's does")]
+    ClaimMismatch,
+    /// A succession where the rules have none, or by an organiser.
+    #[error("the alliance's rules have no such succession")]
+    NoSuccession,
 }
 
 /// Judges a commit.
@@ -85,16 +146,29 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
         return Err(Refusal::AuthorRemoved);
     }
     let after = facts.after.as_ref().ok_or(Refusal::StateMalformed)?;
-    if after.id != before.id || after.relays.first() != before.relays.first() {
+    if (after.id, after.generation) != (before.id, before.generation) || after.relays.first() != before.relays.first() {
         return Err(Refusal::AnchorChanged);
     }
     check_membership(before, facts, after)?;
-    let unprivileged = before.clone().without(&facts.departed);
-    if *after != unprivileged && author.role != Role::Organiser {
-        return Err(Refusal::NotOrganiser);
-    }
-    if after.organisers() == 0 {
+    check_readmissions(before, facts, after)?;
+    authority::check(before, facts, author, after)?;
+    check_invariants(after)
+}
+
+/// What every state must be, so that an alliance can always go on.
+///
+/// # Errors
+/// [`Refusal`], for the first that it is not.
+pub fn check_invariants(state: &AllianceState) -> Result<(), Refusal> {
+    if state.organisers() == 0 {
         return Err(Refusal::NoOrganiser);
+    }
+    if state.voices().len() < usize::from(state.rules.largest_quorum()) {
+        return Err(Refusal::QuorumUnreachable);
+    }
+    let mut allotments = state.rules.allotments.iter();
+    if allotments.any(|allotment| state.people_of(&allotment.organisation) > usize::from(allotment.seats)) {
+        return Err(Refusal::AllotmentExceeded);
     }
     Ok(())
 }
@@ -120,4 +194,17 @@ fn check_membership(before: &AllianceState, facts: &CommitFacts, after: &Allianc
     }
     let found = after.seats.iter().map(|Seat { identity, organisation, .. }| (*identity, organisation));
     if expected.into_iter().eq(found) { Ok(()) } else { Err(Refusal::SeatsMismatch) }
+}
+
+/// Whoever is removed and added at once is the same person as before, in the same seat. Whoever wants to leave is let go.
+fn check_readmissions(before: &AllianceState, facts: &CommitFacts, after: &AllianceState) -> Result<(), Refusal> {
+    let returns = |gone: &[Identity], person: &Person| gone.contains(&person.identity);
+    if facts.added.iter().any(|person| returns(&facts.departed, person)) {
+        return Err(Refusal::AddedTwice);
+    }
+    let mut returning = facts.added.iter().filter(|person| returns(&facts.removed, person));
+    let unchanged = |person: &Person| {
+        facts.readmitted.contains(person) && before.seat(&person.identity) == after.seat(&person.identity)
+    };
+    if returning.all(unchanged) { Ok(()) } else { Err(Refusal::ReadmittedChanged) }
 }

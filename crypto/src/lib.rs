@@ -19,18 +19,29 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod alliance;
+pub mod bearings;
 pub mod content;
 pub mod credential;
 pub mod entropy;
 pub mod epoch;
 mod error;
+#[cfg(feature = "test-utils")]
+pub mod fuzzing;
 pub mod group;
 pub mod identity;
 pub mod invitation;
 pub mod judge;
+pub mod kit;
+pub mod ledger;
 pub mod message;
+pub mod motion;
 pub mod name;
 pub mod recovery;
+pub mod rejoin;
+pub mod report;
+pub mod rival;
+pub mod roster;
+pub mod rules;
 pub mod seal;
 mod state;
 mod suite;

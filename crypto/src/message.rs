@@ -5,9 +5,18 @@
 //!          uint64 view_sequence; opaque view_chain[32]; opaque body<V>; } Message
 //! ```
 //!
+//! The body of a text (kind 1) is UTF-8. Motions (see [`mod@crate::motion`]) travel as messages too:
+//!
+//! ```text
+//! 2: struct { Motion motion; opaque signature[64]; }     a motion, with its proposer's approval
+//! 3: struct { opaque motion[16]; opaque signature[64]; } an approval
+//! 4: struct { opaque motion[16]; }                       by its proposer: the motion is withdrawn; else: one's approval
+//! ```
+//!
 //! Every message carries its sender's **view**: the last frame of this mailbox that the sender had seen, and the
 //! running hash there. A relay that shows two histories to two members is exposed by the first message that crosses.
 
+use crate::motion::{Motion, MotionId};
 use crate::{CryptoError, wire};
 use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
 use twiza_protocol::{Chain, Sequence};
@@ -32,6 +41,12 @@ pub struct View {
 pub enum MessageBody {
     /// A text.
     Text(String),
+    /// A motion, and its proposer's signature as an approval of it.
+    Motion(Box<Motion>, [u8; 64]),
+    /// An approval of a motion.
+    Approval(MotionId, [u8; 64]),
+    /// A motion or an approval that is taken back.
+    Withdrawal(MotionId),
     /// Something of a later version.
     Unknown {
         /// Its kind.
@@ -63,26 +78,77 @@ struct Encoded {
     body: VLBytes,
 }
 
+#[derive(TlsSerialize, TlsDeserialize, TlsSize)]
+struct SignedMotion {
+    motion: Motion,
+    signature: [u8; 64],
+}
+
+#[derive(TlsSerialize, TlsDeserialize, TlsSize)]
+struct SignedApproval {
+    motion: MotionId,
+    signature: [u8; 64],
+}
+
+impl MessageBody {
+    /// The kind's number and the octets.
+    ///
+    /// # Errors
+    /// [`CryptoError::TooLarge`] over [`TEXT_BYTES_MAX`].
+    pub fn parts(&self) -> Result<(u8, Vec<u8>), CryptoError> {
+        match self {
+            Self::Text(text) if text.len() > TEXT_BYTES_MAX => {
+                Err(CryptoError::TooLarge { found: text.len(), limit: TEXT_BYTES_MAX })
+            }
+            Self::Text(text) => Ok((1, text.as_bytes().to_vec())),
+            Self::Motion(motion, signature) => {
+                Ok((2, wire::encode(&SignedMotion { motion: (**motion).clone(), signature: *signature })?))
+            }
+            Self::Approval(motion, signature) => {
+                Ok((3, wire::encode(&SignedApproval { motion: *motion, signature: *signature })?))
+            }
+            Self::Withdrawal(motion) => Ok((4, motion.as_bytes().to_vec())),
+            Self::Unknown { .. } => Err(CryptoError::Bug("a message of an unknown kind is not ours to send")),
+        }
+    }
+
+    /// The body with this number and these octets.
+    ///
+    /// # Errors
+    /// [`CryptoError::Malformed`].
+    pub fn from_parts(kind: u8, body: Vec<u8>) -> Result<Self, CryptoError> {
+        const WHAT: &str = "message";
+        match kind {
+            1 => String::from_utf8(body).map(Self::Text).map_err(|_| CryptoError::Malformed(WHAT)),
+            2 => {
+                let SignedMotion { motion, signature } = wire::decode(&body, WHAT)?;
+                let sound = motion.action.is_sound();
+                sound.then(|| Self::Motion(Box::new(motion), signature)).ok_or(CryptoError::Malformed(WHAT))
+            }
+            3 => {
+                wire::decode(&body, WHAT).map(|SignedApproval { motion, signature }| Self::Approval(motion, signature))
+            }
+            4 => wire::decode(&body, WHAT).map(Self::Withdrawal),
+            kind => Ok(Self::Unknown { kind }),
+        }
+    }
+}
+
 impl Message {
     /// The octets that MLS encrypts.
     ///
     /// # Errors
     /// [`CryptoError::TooLarge`] over [`TEXT_BYTES_MAX`].
     pub fn encode(&self) -> Result<Vec<u8>, CryptoError> {
-        let MessageBody::Text(text) = &self.body else {
-            return Err(CryptoError::Bug("a message of an unknown kind is not ours to send"));
-        };
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(CryptoError::TooLarge { found: text.len(), limit: TEXT_BYTES_MAX });
-        }
+        let (kind, body) = self.body.parts()?;
         wire::encode(&Encoded {
             version: VERSION,
-            kind: 1,
+            kind,
             sent: self.sent,
             id: self.id,
             view_sequence: self.view.sequence.0,
             view_chain: *self.view.chain.as_bytes(),
-            body: text.as_bytes().into(),
+            body: body.into(),
         })
     }
 
@@ -96,10 +162,7 @@ impl Message {
         if encoded.version != VERSION {
             return Err(CryptoError::Malformed(WHAT));
         }
-        let body = match encoded.kind {
-            1 => MessageBody::Text(String::from_utf8(encoded.body.into()).map_err(|_| CryptoError::Malformed(WHAT))?),
-            kind => MessageBody::Unknown { kind },
-        };
+        let body = MessageBody::from_parts(encoded.kind, encoded.body.into())?;
         let view = View { sequence: Sequence(encoded.view_sequence), chain: Chain::from_bytes(encoded.view_chain) };
         Ok(Self { id: encoded.id, sent: encoded.sent, view, body })
     }

@@ -8,15 +8,18 @@
 //! (draft-irtf-cfrg-xchacha.) Address and branch as associated data bind a frame to its mailbox, and one address has
 //! one key, so that no frame opens under two keys. The length of a frame is one of six, whatever is inside.
 
-use crate::content::{AuthorSeal, Content, ContentKind, FRAMES_MAX, overhead_bytes};
+use crate::content::{AuthorSeal, Content, ContentKind, FRAMES_MAX, MARK_BYTES, overhead_bytes};
 use crate::epoch::Branch;
 use crate::{CryptoError, Random};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use sha2::{Digest, Sha256};
 use twiza_protocol::{Frame, FrameSize, MailboxAddress};
 use zeroize::Zeroizing;
 
 const LABEL: &[u8] = b"twiza frame v1\0";
+const MARK_LABEL: &[u8] = b"twiza mark v1\0";
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 
@@ -24,6 +27,31 @@ const TAG_BYTES: usize = 16;
 pub struct FrameKey {
     key: Zeroizing<[u8; 32]>,
     associated_data: Vec<u8>,
+    mark: Option<MarkKey>,
+}
+
+/// The key by which a member marks its own frames, for itself alone: a frame with its mark that this client never made
+/// was made by another copy of it, whose keys must not be used any more. (That MLS names oneself as a message's sender
+/// is no proof: any member can forge that.)
+///
+/// ```text
+/// mark = HKDF-Expand-SHA-256(mark key, "twiza mark v1\0" || associated data || nonce || SHA-256(body), 16)
+/// ```
+pub struct MarkKey(Zeroizing<[u8; 32]>);
+
+impl MarkKey {
+    /// The mark key that belongs to a device key.
+    pub(crate) fn of_device(seed: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(Sha256::new().chain_update(MARK_LABEL).chain_update(seed).finalize().into()))
+    }
+
+    fn mark(&self, associated_data: &[u8], nonce: &[u8], body: &[u8]) -> Option<[u8; MARK_BYTES]> {
+        let digest: [u8; 32] = Sha256::digest(body).into();
+        let mut mark = [0; MARK_BYTES];
+        let info = [MARK_LABEL, associated_data, nonce, &digest];
+        Hkdf::<Sha256>::from_prk(&*self.0).ok()?.expand_multi_info(&info, &mut mark).ok()?;
+        Some(mark)
+    }
 }
 
 impl FrameKey {
@@ -31,7 +59,27 @@ impl FrameKey {
     #[must_use]
     pub fn new(key: &[u8; 32], address: MailboxAddress, branch: Branch) -> Self {
         let associated_data = [LABEL, address.as_bytes(), &[branch.0]].concat();
-        Self { key: Zeroizing::new(*key), associated_data }
+        Self { key: Zeroizing::new(*key), associated_data, mark: None }
+    }
+
+    /// This key, marking what it seals.
+    #[must_use]
+    pub(crate) fn marking(self, mark: MarkKey) -> Self {
+        Self { mark: Some(mark), ..self }
+    }
+
+    /// The key's octets, for a store.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// Whether a frame of this mailbox, whose content this is, was made with the same mark key.
+    #[must_use]
+    pub fn is_own(&self, frame: &[u8], content: &Content) -> bool {
+        let nonce = frame.get(..NONCE_BYTES).unwrap_or_default();
+        let expected = self.mark.as_ref().and_then(|key| key.mark(&self.associated_data, nonce, &content.body));
+        expected.is_some() && expected == content.mark
     }
 
     /// Opens a frame of this mailbox.
@@ -48,14 +96,15 @@ impl FrameKey {
         Content::decode_padded(&opened)
     }
 
-    fn seal(&self, content: &Content, size: FrameSize, random: &Random) -> Result<Frame, CryptoError> {
-        let mut padded = content.encode()?;
+    fn seal(&self, content: Content, size: FrameSize, random: &Random) -> Result<Frame, CryptoError> {
+        let nonce: [u8; NONCE_BYTES] = random.array()?;
+        let mark = self.mark.as_ref().and_then(|key| key.mark(&self.associated_data, &nonce, &content.body));
+        let mut padded = Content { mark, ..content }.encode()?;
         let room = size.bytes() - NONCE_BYTES - TAG_BYTES;
         if padded.len() > room {
             return Err(CryptoError::Bug("a content is larger than its frame"));
         }
         padded.resize(room, 0);
-        let nonce: [u8; NONCE_BYTES] = random.array()?;
         let payload = AeadPayload { msg: &padded, aad: &self.associated_data };
         let cipher = XChaCha20Poly1305::new((&*self.key).into());
         let sealed = cipher.encrypt(XNonce::from_slice(&nonce), payload);
@@ -66,7 +115,7 @@ impl FrameKey {
 
 impl std::fmt::Debug for FrameKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { key: _, associated_data: _ } = self;
+        let Self { key: _, associated_data: _, mark: _ } = self;
         f.write_str("FrameKey(redacted)")
     }
 }
@@ -105,18 +154,21 @@ pub fn seal_payload(
         return Err(CryptoError::TooLarge { found: body.len(), limit: PAYLOAD_BYTES_MAX });
     }
     let part_bytes = capacity(FrameSize::MAX, 0);
-    let fits = |earlier: usize| body.len() <= earlier * part_bytes + capacity(FrameSize::MAX, earlier);
+    let claim_bytes = author.map_or(0, AuthorSeal::claim_bytes);
+    let room = |size: FrameSize, earlier: usize| capacity(size, earlier).saturating_sub(claim_bytes);
+    let fits = |earlier: usize| body.len() <= earlier * part_bytes + room(FrameSize::MAX, earlier);
     let earlier = (0..FRAMES_MAX).find(|earlier| fits(*earlier)).unwrap_or(FRAMES_MAX);
     // The last frame may be left with nothing of the body: then it only lists the others.
     let (parts, last) = body.split_at(body.len().min(earlier * part_bytes));
     let mut frames = Vec::with_capacity(earlier + 1);
     for part in parts.chunks(part_bytes) {
-        let content = Content { kind: ContentKind::Part, earlier: Vec::new(), author: None, body: part.to_vec() };
-        frames.push(key.seal(&content, FrameSize::MAX, random)?);
+        let kind = ContentKind::Part;
+        let content = Content { kind, earlier: Vec::new(), author: None, mark: None, body: part.to_vec() };
+        frames.push(key.seal(content, FrameSize::MAX, random)?);
     }
     let earlier: Vec<_> = frames.iter().map(Frame::digest).collect();
-    let size = FrameSize::ALL.into_iter().find(|size| capacity(*size, earlier.len()) >= last.len());
-    let content = Content { kind, earlier, author: author.cloned(), body: last.to_vec() };
-    frames.push(key.seal(&content, size.unwrap_or(FrameSize::MAX).max(size_min), random)?);
+    let size = FrameSize::ALL.into_iter().find(|size| room(*size, earlier.len()) >= last.len());
+    let content = Content { kind, earlier, author: author.cloned(), mark: None, body: last.to_vec() };
+    frames.push(key.seal(content, size.unwrap_or(FrameSize::MAX).max(size_min), random)?);
     Ok(frames)
 }

@@ -69,19 +69,27 @@ impl Vault {
     fn associated_data(&self) -> Result<Vec<u8>, CryptoError> {
         Ok([vec![self.version], wire::encode(&self.cost)?, self.salt.to_vec()].concat())
     }
+}
 
-    fn cipher(&self, passphrase: &str) -> Result<XChaCha20Poly1305, CryptoError> {
-        let VaultCost { memory_kib, passes, lanes } = self.cost;
-        if memory_kib > MEMORY_KIB_MAX || passes > PASSES_MAX {
-            return Err(CryptoError::Malformed("vault"));
-        }
-        let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| CryptoError::Malformed("vault"))?;
-        let mut key = Zeroizing::new([0; 32]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase.as_bytes(), &self.salt, &mut *key)
-            .map_err(|_| CryptoError::Bug("Argon2id failed"))?;
-        Ok(XChaCha20Poly1305::new((&*key).into()))
+/// The cipher under a passphrase: Argon2id at this cost, which comes from a file and is bounded.
+///
+/// # Errors
+/// [`CryptoError::Malformed`] for a cost that no file of ours has.
+pub(crate) fn passphrase_cipher(
+    passphrase: &str,
+    cost: VaultCost,
+    salt: &[u8; 16],
+) -> Result<XChaCha20Poly1305, CryptoError> {
+    let VaultCost { memory_kib, passes, lanes } = cost;
+    if memory_kib > MEMORY_KIB_MAX || passes > PASSES_MAX {
+        return Err(CryptoError::Malformed("vault"));
     }
+    let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| CryptoError::Malformed("vault"))?;
+    let mut key = Zeroizing::new([0; 32]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(passphrase.as_bytes(), salt, &mut *key)
+        .map_err(|_| CryptoError::Bug("Argon2id failed"))?;
+    Ok(XChaCha20Poly1305::new((&*key).into()))
 }
 
 /// Makes a store key and the vault file that keeps it.
@@ -93,7 +101,8 @@ pub fn create(passphrase: &str, cost: VaultCost, random: &Random) -> Result<(Vec
     let mut vault = Vault { version: VERSION, cost, salt: random.array()?, nonce: random.array()?, wrapped: [0; 48] };
     let aad = vault.associated_data()?;
     let payload = Payload { msg: &*key.0, aad: &aad };
-    let wrapped = vault.cipher(passphrase)?.encrypt(XNonce::from_slice(&vault.nonce), payload);
+    let wrapped =
+        passphrase_cipher(passphrase, vault.cost, &vault.salt)?.encrypt(XNonce::from_slice(&vault.nonce), payload);
     let wrapped = wrapped.map_err(|_| CryptoError::Bug("sealing failed"))?;
     vault.wrapped = wrapped.try_into().map_err(|_| CryptoError::Bug("a wrapped key of another length"))?;
     Ok((wire::encode(&vault)?, key))
@@ -111,7 +120,8 @@ pub fn open(vault: &[u8], passphrase: &str) -> Result<StoreKey, CryptoError> {
     }
     let aad = vault.associated_data()?;
     let payload = Payload { msg: &vault.wrapped, aad: &aad };
-    let opened = vault.cipher(passphrase)?.decrypt(XNonce::from_slice(&vault.nonce), payload);
+    let opened =
+        passphrase_cipher(passphrase, vault.cost, &vault.salt)?.decrypt(XNonce::from_slice(&vault.nonce), payload);
     let opened = Zeroizing::new(opened.map_err(|_| CryptoError::Unverified("the passphrase"))?);
     let key = opened.as_slice().try_into().map_err(|_| CryptoError::Malformed("vault"))?;
     Ok(StoreKey(Zeroizing::new(key)))

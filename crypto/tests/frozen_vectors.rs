@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer, SigningKey};
 use openmls::prelude::{BasicCredential, Credential};
 use support::{relay, seeded};
-use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Seat};
+use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Role, Seat};
 use twiza_crypto::content::{AuthorSeal, ContentKind};
 use twiza_crypto::credential::{self, Person};
 use twiza_crypto::epoch::Branch;
@@ -19,9 +19,12 @@ use twiza_crypto::group::Group;
 use twiza_crypto::group::join::Joiner;
 use twiza_crypto::identity::{Identity, IdentityKey};
 use twiza_crypto::invitation::Invitation;
+use twiza_crypto::ledger::{Ledger, Spent};
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::motion::{Action, Admission, Enactment, Motion, MotionId};
 use twiza_crypto::name::Name;
 use twiza_crypto::recovery::RecoveryKey;
+use twiza_crypto::rules::{Allotment, Quorums, Rules, Succession};
 use twiza_crypto::seal::{FrameKey, seal_payload};
 use twiza_crypto::vault::{self, VaultCost};
 use twiza_crypto::words::{SafetyWords, WordLanguage};
@@ -62,7 +65,7 @@ fn frame_key() -> FrameKey {
 
 #[test]
 fn frames_are_frozen() {
-    let author = AuthorSeal { leaf_index: 258, signature: [7; 64] };
+    let author = AuthorSeal { leaf_index: 258, removes: vec![513], signature: [7; 64] };
     for (vector, kind, author, body) in [
         ("message", ContentKind::Message, None, "azul"),
         ("commit", ContentKind::Commit, Some(author), "a commit"),
@@ -86,8 +89,8 @@ fn a_frame_is_what_the_specification_says() {
     let opened = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &aad }).expect("its key");
     let end = opened.iter().rposition(|octet| *octet != 0).expect("a content") + 1;
     assert_eq!(hex(&opened[..end]), frozen("content of frame commit"));
-    let seal = [&[1][..], &258_u32.to_be_bytes(), &[7; 64]].concat();
-    let expected = [&[1, 3, 0][..], &seal, &[8], b"a commit"].concat();
+    let seal = [&[1][..], &258_u32.to_be_bytes(), &[4], &513_u32.to_be_bytes(), &[7; 64]].concat();
+    let expected = [&[1, 3, 0][..], &seal, &[0, 8], b"a commit"].concat();
     assert_eq!(&opened[..end], &expected);
     assert_eq!(opened.len(), FrameSize::Kib1.bytes() - 24 - 16);
 }
@@ -113,7 +116,7 @@ fn a_frame_by_a_member_that_holds_no_content_is_refused() {
         ("a part with an author", 1, &[0]),
         ("a digest that is cut", 2, &[31]),
         ("an author who neither is nor is not", 3, &[2]),
-        ("a body longer than the frame", 72, &[0x7f, 0xff]),
+        ("a body longer than the frame", 78, &[0x7f, 0xff]),
     ] {
         let refused = resealed(place, octets);
         assert!(matches!(refused, Err(CryptoError::Malformed("frame content"))), "{what}: {refused:?}");
@@ -122,8 +125,9 @@ fn a_frame_by_a_member_that_holds_no_content_is_refused() {
 
 #[test]
 fn kinds_of_content_are_frozen() {
-    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Welcome};
-    let codes = [Part, Message, Proposal, Commit, JoinRequest, Welcome, Decline].map(ContentKind::code);
+    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Recovery, Report, Rival, Welcome};
+    let codes = [Part, Message, Proposal, Commit, Report, Rival, JoinRequest, Welcome, Decline, Recovery];
+    let codes = codes.map(ContentKind::code);
     assert_eq!(hex(&codes), frozen("content kinds"));
 }
 
@@ -149,6 +153,7 @@ fn alliance() -> AllianceState {
     };
     AllianceState {
         id: AllianceId::from_bytes([8; 32]),
+        generation: 3,
         name: name("Tawiza ⵜⴰⵡⵉⵣⴰ"),
         seats: vec![
             seat(1, Role::Observer, "Nour"),
@@ -156,6 +161,14 @@ fn alliance() -> AllianceState {
             seat(3, Role::Organiser, "جمعية النور"),
         ],
         relays: vec![relay(), AllianceRelay { grant: Some("secret".to_owned()), ..relay() }],
+        rules: Rules {
+            quorums: Quorums { admit: 2, remove: 2, roles: 3, rules: 3, alliance: 1 },
+            own_delegates: true,
+            allotments: vec![Allotment { organisation: name("Amal"), seats: 12 }],
+            succession: Some(Succession { silence_days: 30, waiting_days: 14, organisations: 2 }),
+        },
+        ledger: Ledger { day: 20_000, spent: vec![Spent { id: MotionId::from_bytes([5; 16]), expires: 20_014 }] },
+        claim: Some(Claim { id: MotionId::from_bytes([6; 16]), appointee: Identity::from_bytes([2; 32]) }),
     }
 }
 
@@ -163,6 +176,48 @@ fn alliance() -> AllianceState {
 fn the_alliance_state_is_frozen() {
     assert_eq!(hex(&alliance().encode().expect("a state")), frozen("alliance state"));
     assert_eq!(AllianceState::decode(&octets("alliance state")).expect("a frozen state"), alliance());
+}
+
+#[test]
+fn motions_and_their_approvals_are_frozen() {
+    let one = Identity::from_bytes([1; 32]);
+    let admission = Admission { identity: one, name: name("Zineb"), organisation: name("Amal"), role: Role::Member };
+    let actions = [
+        Action::Add(vec![admission]),
+        Action::Remove(vec![one]),
+        Action::SetRole(one, Role::Organiser),
+        Action::SetRules(alliance().rules),
+        Action::Rename(name("Tiwizi")),
+        Action::Claim(one),
+        Action::Appoint(MotionId::from_bytes([6; 16]), one),
+    ];
+    let mut all = Vec::new();
+    for action in actions {
+        let motion = Motion { id: MotionId::from_bytes([5; 16]), expires: 20_014, action };
+        let approval = motion.approve(&alliance().id, &identity()).expect("an approval");
+        let octets = Enactment::new(motion.clone(), vec![approval]).encode().expect("octets");
+        let read = Enactment::decode(&octets).expect("one's own octets");
+        assert_eq!(read.verify(&alliance().id).expect("one's own approval").motion, motion);
+        all.extend(octets);
+    }
+    assert_eq!(hex(&all), frozen("motions in commits"));
+}
+
+#[test]
+fn an_approval_signs_what_the_specification_says() {
+    use sha2::{Digest, Sha256};
+    let motion = Motion { id: MotionId::from_bytes([5; 16]), expires: 20_014, action: Action::Rename(name("Tiwizi")) };
+    let signed = [
+        &b"twiza motion approval v1\0"[..],
+        alliance().id.as_bytes(),
+        &[5; 16],
+        &Sha256::digest(b"\x05\x06Tiwizi"),
+        &20_014_u32.to_be_bytes(),
+    ]
+    .concat();
+    let key = SigningKey::from_bytes(&identity().expose_seed());
+    let approval = motion.approve(&alliance().id, &identity()).expect("an approval");
+    assert_eq!(approval.signature, key.sign(&signed).to_bytes());
 }
 
 #[test]

@@ -11,8 +11,10 @@ use twiza_crypto::content::{Assembly, AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::invitation::{Invitation, LINK_PREFIX};
+use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::{Name, NameError, is_invisible};
+use twiza_crypto::rules::Rules;
 use twiza_crypto::seal::{FrameKey, capacity, seal_payload};
 use twiza_crypto::{CryptoError, vault};
 use twiza_protocol::{
@@ -44,12 +46,22 @@ fn any_relay() -> impl Strategy<Value = AllianceRelay> {
 
 fn any_state() -> impl Strategy<Value = AllianceState> {
     let seats = proptest::collection::btree_map(any::<[u8; 32]>(), (any_role(), any_name()), 0..12);
-    (any::<[u8; 32]>(), any_name(), seats, vec(any_relay(), 1..=8)).prop_map(|(id, name, seats, relays)| {
+    let which = (any::<[u8; 32]>(), any::<u32>());
+    (which, any_name(), seats, vec(any_relay(), 1..=8)).prop_map(|((id, generation), name, seats, relays)| {
         let seats = seats.into_iter().map(|(identity, (role, organisation))| {
             let identity = Identity::from_bytes(identity);
             Seat { identity, role, organisation }
         });
-        AllianceState { id: AllianceId::from_bytes(id), name, seats: seats.collect(), relays }
+        AllianceState {
+            id: AllianceId::from_bytes(id),
+            generation,
+            name,
+            seats: seats.collect(),
+            relays,
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            claim: None,
+        }
     })
 }
 
@@ -59,7 +71,7 @@ fn invisible() -> impl Strategy<Value = char> {
 
 /// The frames of a payload, opened, with their digests.
 fn opened(body: &[u8], kind: ContentKind, seed: u64) -> Vec<(FrameDigest, Content)> {
-    let author = AuthorSeal { leaf_index: 1, signature: [2; 64] };
+    let author = AuthorSeal { leaf_index: 1, removes: vec![3, 4], signature: [2; 64] };
     let author = (kind == ContentKind::Commit).then_some(author);
     let frames = seal_payload(&frame_key(), kind, body, author.as_ref(), FrameSize::Kib1, &seeded(seed));
     let frames: Vec<Frame> = frames.expect("sealing");
@@ -286,9 +298,13 @@ fn a_state_in_another_form_than_its_own_is_refused() {
     };
     let state = AllianceState {
         id: AllianceId::from_bytes([8; 32]),
+        generation: 0,
         name: Name::new("Tawiza").expect("a name"),
         seats: vec![seat(1), seat(2)],
         relays: vec![relay()],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     };
     let encoded = |state: &AllianceState| state.encode().expect("a state");
     AllianceState::decode(&encoded(&state)).expect("its own form");

@@ -8,7 +8,9 @@ use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Sea
 use twiza_crypto::credential::Person;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::{CommitFacts, Refusal, judge};
+use twiza_crypto::ledger::Ledger;
 use twiza_crypto::name::Name;
+use twiza_crypto::rules::Rules;
 use twiza_protocol::RelaySigningKey;
 
 /// Few people and few organisations, so that arbitrary facts meet each other often.
@@ -48,13 +50,22 @@ fn any_state() -> impl Strategy<Value = AllianceState> {
     let seats = proptest::collection::btree_map(0..PEOPLE, (any_role(), 0..3_usize), 0..6);
     (seats, 1..3_u8, 1..3_u8).prop_map(|(seats, first_relay, id)| AllianceState {
         id: AllianceId::from_bytes([id; 32]),
+        generation: 0,
         name: name("Tawiza"),
         seats: seats
             .into_iter()
             .map(|(person, (role, of))| Seat { identity: identity(person), role, organisation: organisation(of) })
             .collect(),
         relays: vec![relay(first_relay)],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     })
+}
+
+/// Of those added, who is removed as well, as they were before.
+fn readmitted(removed: &[Identity], added: &[Person]) -> Vec<Person> {
+    added.iter().filter(|person| removed.contains(&person.identity)).cloned().collect()
 }
 
 fn any_facts() -> impl Strategy<Value = CommitFacts> {
@@ -65,10 +76,12 @@ fn any_facts() -> impl Strategy<Value = CommitFacts> {
         |((author, of), author_after, added, removed, departed, (other_proposals, after))| CommitFacts {
             author: person(author, of),
             author_after,
+            readmitted: readmitted(&removed, &added),
             added,
             removed,
             departed,
             other_proposals,
+            motion: None,
             after,
         },
     )
@@ -130,8 +143,16 @@ fn facts_of(attempt: &Attempt, state: &AllianceState) -> CommitFacts {
         author_after: None,
         added: attempt.added.iter().map(|(who, _, of)| person(*who, *of)).collect(),
         removed: attempt.removed.iter().map(|who| identity(*who)).collect(),
+        readmitted: attempt
+            .added
+            .iter()
+            .filter(|(who, ..)| attempt.removed.contains(who))
+            .filter_map(|(who, ..)| Some((*who, state.seat(&identity(*who))?.organisation.clone())))
+            .map(|(who, organisation)| Person { organisation, ..person(who, 0) })
+            .collect(),
         departed: attempt.departed.iter().map(|who| identity(*who)).collect(),
         other_proposals: false,
+        motion: None,
         after: Some(after),
     }
 }
@@ -156,18 +177,26 @@ proptest! {
         let mut leaves = Leaves::from([(0, 0)]);
         let mut state = AllianceState {
             id: AllianceId::from_bytes([1; 32]),
+            generation: 0,
             name: name("Tawiza"),
             seats: vec![Seat { identity: identity(0), role: Role::Organiser, organisation: organisation(0) }],
             relays: vec![relay(1)],
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            claim: None,
         };
         for attempt in attempts {
             let author = state.seat(&identity(attempt.author)).map(|seat| seat.role);
             let facts = facts_of(&attempt, &state);
             let Ok(()) = judge(&state, &facts) else { continue };
             let after = facts.after.expect("what is permitted has a state");
-            let privileged = after != state.clone().without(&facts.departed);
+            let changed = after != state.clone().without(&facts.departed);
+            let privileged = changed || !attempt.added.is_empty() || !attempt.removed.is_empty();
             prop_assert!(!privileged || author == Some(Role::Organiser), "only an organiser changes the alliance");
             prop_assert!(author.is_some(), "only members change anything");
+            for who in attempt.removed.iter().filter(|who| attempt.added.iter().any(|(added, ..)| added == *who)) {
+                prop_assert_eq!(state.seat(&identity(*who)), after.seat(&identity(*who)), "who comes back is as before");
+            }
             for who in attempt.removed.iter().chain(&attempt.departed) {
                 prop_assert!(leaves.remove(who).is_some(), "who goes was there");
             }
@@ -190,9 +219,13 @@ fn three() -> AllianceState {
     let seat = |who, role| Seat { identity: identity(who), role, organisation: organisation(0) };
     AllianceState {
         id: AllianceId::from_bytes([1; 32]),
+        generation: 0,
         name: name("Tawiza"),
         seats: vec![seat(0, Role::Organiser), seat(1, Role::Member), seat(2, Role::Observer)],
         relays: vec![relay(1)],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     }
 }
 
@@ -202,8 +235,10 @@ fn rotation(author: u8) -> CommitFacts {
         author_after: Some(person(author, 0)),
         added: Vec::new(),
         removed: Vec::new(),
+        readmitted: Vec::new(),
         departed: Vec::new(),
         other_proposals: false,
+        motion: None,
         after: Some(three()),
     }
 }
@@ -242,4 +277,48 @@ fn each_rule_has_its_own_refusal() {
     assert_eq!(judge(&three(), &by_member), Err(Refusal::NotOrganiser));
     let nobody = three().with_seat(Seat { role: Role::Member, ..three().seats[0].clone() });
     assert_eq!(with(&|facts| facts.after = Some(nobody.clone())), Err(Refusal::NoOrganiser));
+}
+
+#[test]
+fn a_readmission_is_an_organisers_and_changes_nothing_else() {
+    let back = |author: u8| CommitFacts {
+        added: vec![person(1, 0)],
+        removed: vec![identity(1)],
+        readmitted: vec![person(1, 0)],
+        ..rotation(author)
+    };
+    let with = |change: &dyn Fn(&mut CommitFacts)| {
+        let mut facts = back(0);
+        change(&mut facts);
+        judge(&three(), &facts)
+    };
+    assert_eq!(judge(&three(), &back(0)), Ok(()), "an organiser lets a member in with new keys");
+    assert_eq!(judge(&three(), &back(2)), Err(Refusal::NotOrganiser), "an observer does not");
+    assert_eq!(judge(&three(), &back(1)), Err(Refusal::AuthorRemoved), "nobody readmits itself");
+    assert_eq!(
+        with(&|facts| facts.added = vec![person(2, 0)]),
+        Err(Refusal::AddedTwice),
+        "one goes and another comes, who has a leaf"
+    );
+    assert_eq!(
+        with(&|facts| facts.added = vec![person(4, 0)]),
+        Err(Refusal::SeatsMismatch),
+        "somebody else does not get the seat"
+    );
+    let promoted = three().with_seat(Seat { role: Role::Organiser, ..three().seats[1].clone() });
+    assert_eq!(
+        with(&|facts| facts.after = Some(promoted.clone())),
+        Err(Refusal::ReadmittedChanged),
+        "another role on the way"
+    );
+    let renamed = Person { name: name("Somebody Else"), ..person(1, 0) };
+    assert_eq!(with(&|facts| facts.added = vec![renamed.clone()]), Err(Refusal::ReadmittedChanged));
+    assert_eq!(with(&|facts| facts.added = vec![person(1, 1)]), Err(Refusal::SeatsMismatch), "another organisation");
+    let leaves = |facts: &mut CommitFacts| {
+        facts.removed.clear();
+        facts.departed = vec![identity(1)];
+    };
+    assert_eq!(with(&leaves), Err(Refusal::AddedTwice), "whoever wants to leave is let go");
+    let next = AllianceState { generation: 1, ..three() };
+    assert_eq!(with(&|facts| facts.after = Some(next.clone())), Err(Refusal::AnchorChanged), "no commit reboots");
 }

@@ -14,7 +14,7 @@ create table alliance (
     id integer primary key,
     alliance_id blob check (length(alliance_id) = 32),
     name text,
-    status text not null check (status in ('joining', 'active', 'left', 'removed', 'declined', 'used', 'stuck')),
+    status text not null check (status in ('joining', 'active', 'left', 'removed', 'declined', 'used', 'stuck', 'lost')),
     relay text not null,
     epoch integer not null default 0,
     branch integer not null default 0,

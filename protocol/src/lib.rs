@@ -38,7 +38,7 @@ pub use limits::Limits;
 pub use mailbox_key::MailboxKey;
 pub use problem::{Problem, ProblemCode};
 pub use proof::{Proof, ProofError, Request, Verb};
-pub use receipt::{Receipt, ReceiptError};
+pub use receipt::{Receipt, ReceiptError, ReceiptSignature};
 pub use relay_address::{RelayAddress, RelayAddressError, Transport};
 pub use relay_key::{RelayKey, RelaySigningKey};
 pub use stream::{Record, RecordDecoder, StreamError};

@@ -32,6 +32,20 @@ pub struct ReceiptSignature(pub(crate) [u8; 64]);
 
 base64url_text!(ReceiptSignature, 64);
 
+impl ReceiptSignature {
+    /// The signature with these octets.
+    #[must_use]
+    pub const fn from_bytes(octets: [u8; 64]) -> Self {
+        Self(octets)
+    }
+
+    /// The octets.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 64] {
+        self.0
+    }
+}
+
 /// A receipt that its relay did not sign. The relay's fault, or somebody's in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the receipt's signature is not by this relay")]

@@ -171,6 +171,11 @@ impl Running {
         &self.address
     }
 
+    /// All routes, for callers that bring their own requests and need no connection.
+    pub fn router(&self) -> Router {
+        http::router(self.relay.clone())
+    }
+
     /// How well group commit works.
     #[must_use]
     pub fn writer_statistics(&self) -> WriterStatistics {

@@ -2,16 +2,16 @@
 
 use anyhow::{Context, Result};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::engine::{AllianceNumber, Environment, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS};
 use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::store::history::Item;
-use twiza_client::{Engine, os_random};
+use twiza_client::{ClientError, Engine, os_random};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::name::Name;
 use twiza_crypto::vault::VaultCost;
@@ -26,6 +26,7 @@ const COST: VaultCost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
 /// A relay that serves on a free port, and the folder for everything of one test.
 pub struct World {
     folder: TempDir,
+    settings: Settings,
     running: Running,
     shutdown: CancellationToken,
 }
@@ -51,9 +52,31 @@ impl World {
         change(&mut settings);
         twiza_relay::cli::init::create(&settings)?;
         let listener = TcpListener::bind(settings.listen)?;
+        settings.listen = listener.local_addr()?;
         let shutdown = CancellationToken::new();
-        let running = twiza_relay::start(settings, listener, clock, shutdown.clone()).await?;
-        Ok(Self { folder, running, shutdown })
+        let running = twiza_relay::start(settings.clone(), listener, clock, shutdown.clone()).await?;
+        Ok(Self { folder, settings, running, shutdown })
+    }
+
+    /// Stops the relay, does something to its folder, and starts it again where it was.
+    ///
+    /// # Errors
+    /// Whatever keeps it from stopping or starting.
+    pub async fn restarted(self, change: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        let settings = self.settings.clone();
+        let folder = self.stop().await?;
+        change(&folder.path().join("relay"))?;
+        let listener = TcpListener::bind(settings.listen)?;
+        let shutdown = CancellationToken::new();
+        let clock = Arc::new(twiza_relay::SystemClock);
+        let running = twiza_relay::start(settings.clone(), listener, clock, shutdown.clone()).await?;
+        Ok(Self { folder, settings, running, shutdown })
+    }
+
+    /// The folder of somebody's profile.
+    #[must_use]
+    pub fn folder_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The relay's address.
@@ -78,6 +101,35 @@ impl World {
     /// Whatever keeps it from being made.
     pub async fn person(&self, name: &str, organisation: &str) -> Result<Engine> {
         person_in(&self.folder.path().join(name), name, organisation).await
+    }
+
+    /// As [`World::person`], with a client that looks into its recovery mailboxes whenever it synchronises.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn attentive(&self, name: &str, organisation: &str) -> Result<Engine> {
+        create(&self.folder.path().join(name), name, organisation, attentive()).await
+    }
+
+    /// As [`World::attentive`], reaching the relay in a way of the test's choice.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn attentive_by(
+        &self,
+        name: &str,
+        organisation: &str,
+        connector: Arc<dyn RelayConnector>,
+    ) -> Result<Engine> {
+        create(&self.folder.path().join(name), name, organisation, Environment { connector, ..attentive() }).await
+    }
+
+    /// Somebody with a profile that is made from a recovery kit and its passphrase.
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being made.
+    pub async fn restored(&self, name: &str, kit: (&Path, &str)) -> Result<Engine, ClientError> {
+        Engine::restore_kit(&self.folder.path().join(name), PASSPHRASE, COST, kit, attentive()).await
     }
 
     /// As [`World::person`], reaching the relay in a way of the test's choice.
@@ -125,6 +177,10 @@ async fn create(folder: &Path, name: &str, organisation: &str, environment: Envi
     Ok(Engine::create(folder, PASSPHRASE, COST, &name, &organisation, environment).await?)
 }
 
+fn attentive() -> Environment {
+    Environment { recovery_after_seconds: 0, ..environment() }
+}
+
 fn environment() -> Environment {
     let clock = Arc::new(SystemClock);
     Environment {
@@ -132,6 +188,8 @@ fn environment() -> Environment {
         clock,
         random: os_random(),
         rotate_after_seconds: ROTATE_AFTER_SECONDS,
+        look_back_after_seconds: 0,
+        recovery_after_seconds: RECOVERY_AFTER_SECONDS,
     }
 }
 

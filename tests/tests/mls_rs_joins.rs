@@ -26,9 +26,11 @@ use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{Change, PendingCommit};
 use twiza_crypto::group::join::JoinRequest;
 use twiza_crypto::identity::{Identity, IdentityKey};
+use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::Name;
 use twiza_crypto::recovery::RecoveryKey;
+use twiza_crypto::rules::Rules;
 use twiza_crypto::{Entropy, EntropyError, Random, credential};
 use twiza_protocol::{Chain, FrameDigest, MailboxAddress, MailboxKey, RelayKey, RelaySigningKey, Sequence};
 
@@ -69,9 +71,13 @@ fn found() -> Group {
     let seat = Seat { identity: founder.identity(), role: Role::Organiser, organisation: name("Nour") };
     let alliance = AllianceState {
         id: AllianceId::from_bytes([7; 32]),
+        generation: 0,
         name: name("Tawiza"),
         seats: vec![seat],
         relays: vec![relay()],
+        rules: Rules::default(),
+        ledger: Ledger::default(),
+        claim: None,
     };
     Group::found_in_suite(SUITE, &founder, &name("Amina"), alliance, &random).expect("a group")
 }
@@ -131,7 +137,7 @@ impl<C: MlsConfig> Peer<C> {
         let suite = RustCryptoProvider::default().cipher_suite_provider(PEERS_SUITE).expect("the suite");
         let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), FrameDigest::of(commit).as_bytes()].concat();
         let signature = suite.sign(&self.leaf_key, &signed).expect("a signature");
-        AuthorSeal { leaf_index, signature: signature.try_into().expect("64 octets") }
+        AuthorSeal { leaf_index, removes: Vec::new(), signature: signature.try_into().expect("64 octets") }
     }
 }
 

@@ -15,6 +15,7 @@ arg-json = Answer in JSON, for scripts
 arg-passphrase_fd = Read the passphrase from this file descriptor (or give it in TWIZA_PASSPHRASE)
 arg-proxy = Reach relays through this proxy, socks5h://host:port, or none (also by TWIZA_PROXY)
 arg-alliance = The alliance's name or number; may be left out where there is only one
+arg-yes = Do not ask before it is done
 help-twiza = Encrypted messages for alliances of organisations
 example-twiza =
     twiza init --name Amina --organisation Nour
@@ -41,10 +42,15 @@ arg-alliance-create-relay = The relay that keeps its messages (also by TWIZA_REL
 arg-alliance-create-grant = The operator's secret, where the relay asks for one (also by TWIZA_GRANT)
 help-alliance-list = List your alliances
 example-alliance-list = twiza alliance list
+arg-alliance-list-all = Those too that have ended
 help-alliance-show = Show how an alliance stands
 example-alliance-show = twiza alliance show --alliance Tawiza
 help-alliance-reopen = Go on with an alliance whose place the relay has lost, because nobody used it
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
+help-alliance-forget = Erase an alliance that has ended, or that you asked to join by mistake, from this profile
+example-alliance-forget = twiza alliance forget Tawiza
+arg-alliance-forget-alliance = The alliance's name or number, from `twiza alliance list --all`
+arg-alliance-forget-abandon = Even while you are a member: the others are not told, and go on seeing you as one
 help-invite = Make an invitation for one person
 example-invite = twiza invite --role member --days 7
 arg-invite-role = What the person may do: observer, member or organiser (member if left out)
@@ -79,15 +85,74 @@ help-members = Show who is in an alliance
 example-members = twiza members
 help-role = Give a member another role
 example-role = twiza role Karim organiser
-arg-role-member = The member's name or number, from `twiza members`
+arg-role-member = The member's name or number, from `twiza members`; a name of digits with @ before it
 arg-role-role = observer, member or organiser
 help-remove = Remove a member
-example-remove = twiza remove Karim
-arg-remove-member = The member's name or number, from `twiza members`
+example-remove =
+    twiza remove Karim
+    twiza remove @Karim --everywhere
+arg-remove-member = The member's name or number, from `twiza members`; a name of digits with @ before it
+arg-remove-everywhere = From all your alliances where this person is a member; --alliance says in which one the name is meant
+help-motion = Decide something with other organisations
+help-motion-propose = Ask the others to approve something; you approve it yourself
+help-motion-propose-remove = Propose to remove a member
+example-motion-propose-remove = twiza motion propose remove Karim
+arg-motion-propose-remove-member = The member's name or number, from `twiza members`
+help-motion-propose-role = Propose another role for a member
+example-motion-propose-role = twiza motion propose role Karim organiser
+arg-motion-propose-role-member = The member's name or number, from `twiza members`
+arg-motion-propose-role-role = observer, member or organiser
+help-motion-propose-name = Propose another name for the alliance
+example-motion-propose-name = twiza motion propose name "Tiwizi"
+arg-motion-propose-name-name = What the alliance should be called
+help-motion-propose-succession = Propose who should organise the alliance, where all organisers are gone
+example-motion-propose-succession = twiza motion propose succession Karim
+arg-motion-propose-succession-member = Who should organise: a member's name or number, from `twiza members`
+help-motion-list = Show what is proposed, and how it stands
+example-motion-list = twiza motion list
+help-motion-approve = Approve what somebody proposed
+example-motion-approve = twiza motion approve 1
+arg-motion-approve-number = The motion's number, from `twiza motion list`
+help-motion-withdraw = Take back what you proposed, or your approval
+example-motion-withdraw = twiza motion withdraw 1
+arg-motion-withdraw-number = The motion's number, from `twiza motion list`
+help-rules = See and set what the alliance asks for before something changes
+help-rules-show = Show the alliance's rules
+example-rules-show = twiza rules show
+help-rules-set = Set the alliance's rules; what is left out stays as it is
+example-rules-set =
+    twiza rules set --all 2
+    twiza rules set --allot "Nour=12" --succession 30,14,2
+arg-rules-set-all = How many different organisations must approve everything below
+arg-rules-set-admit = How many must approve letting somebody in
+arg-rules-set-remove = How many must approve removing somebody
+arg-rules-set-roles = How many must approve another role
+arg-rules-set-rules = How many must approve other rules; never fewer than for anything else
+arg-rules-set-name = How many must approve another name of the alliance
+arg-rules-set-own_delegates = true: an organiser lets in and removes members of its own organisation alone; or false
+arg-rules-set-allot = The most people of an organisation: NAME=NUMBER, or NAME=none; may be given several times
+arg-rules-set-succession = Days of silence of all organisers, days to object, organisations that must sign; or none
 help-leave = Leave an alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Take new keys in an alliance
-example-rotate = twiza rotate
+example-rotate =
+    twiza rotate
+    twiza rotate --all
+arg-rotate-all = In all your alliances
+help-rejoin = Ask for new keys in an alliance, where yours lead nowhere any more
+example-rejoin = twiza rejoin --alliance Tawiza
+help-reboot = Found an alliance anew that is stuck, without whoever spoils it
+example-reboot = twiza reboot --without Eve
+arg-reboot-without = The members who are left out (required; several names may follow)
+help-kit = Prepare for the loss of a device, or replace a lost one
+help-kit-write = Write a recovery kit into a new file, under a passphrase of its own: keep it where the device is not
+example-kit-write = twiza kit write /media/usb/amina.kit
+arg-kit-write-file = The new file (its passphrase also by TWIZA_KIT_PASSPHRASE)
+help-kit-restore = Make a profile from a recovery kit, in place of a lost device
+example-kit-restore =
+    twiza kit restore /media/usb/amina.kit
+    twiza read
+arg-kit-restore-file = The recovery kit (its passphrase also by TWIZA_KIT_PASSPHRASE)
 help-verify = Show words to compare: of the whole alliance, or of one member
 example-verify =
     twiza verify
@@ -106,6 +171,7 @@ usage-help = For help, add --help.
 ## Passphrase
 passphrase-prompt = Passphrase:
 passphrase-new = New passphrase, at least 8 characters:
+passphrase-kit = Passphrase of the recovery kit:
 passphrase-repeat = The same again:
 
 ## Doing
@@ -140,6 +206,19 @@ alliance-created = The alliance { $name } is founded. You are its organiser.
 alliance-created-next = Next: invite somebody with `twiza invite`.
 alliance-reopened = The alliance goes on. Others who find its place lost must do the same.
 alliance-none = No alliances yet. Found one with `twiza alliance create`, or join one with `twiza join`.
+alliance-ended = { $count ->
+        [one] One that has ended is not shown
+       *[other] { $count } that have ended are not shown
+    }: `twiza alliance list --all` shows all, `twiza alliance forget` erases one.
+alliance-forgotten = { $name } is erased from this profile.
+forget-question = Erase { $number }. { $name } from this profile, with everything that was said in it? It cannot be taken back{ $status ->
+        [active] , and the others go on seeing you as a member
+        [joining] . If you are let in later, you cannot read what is said: tell whoever invited you
+       *[other] {""}
+    }.
+confirm-how = [yes/no]
+confirm-yes = yes y
+tally-line = { $number }. { $name }: { $result }
 alliance-line =
     { $number }. { $name }: { $status ->
         [active] you are in it
@@ -148,6 +227,7 @@ alliance-line =
         [removed] you were removed
         [declined] your request was declined
         [used] the invitation was used by somebody else
+        [lost] your keys lead nowhere; new ones were asked for
        *[stuck] stuck
     }
 alliance-show =
@@ -158,6 +238,7 @@ alliance-show =
         [removed] you were removed
         [declined] your request was declined
         [used] the invitation was used by somebody else
+        [lost] your keys lead nowhere; new ones were asked for
        *[stuck] stuck
     }
     Members: { $members }
@@ -190,9 +271,11 @@ read-status =
         [removed] You were removed from this alliance: you can neither read nor find what follows.
         [declined] Your request was declined.
         [used] Somebody else used the invitation before you. Ask whoever invited you: if it was not you, it was a stranger.
-       *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew.
+        [lost] Your keys do not lead to where the others are. Fellow members were asked for new ones; an organiser's client gives them by itself when it is next online.
+       *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew, with `twiza reboot`.
     }
 watch-start = Watching. Ctrl-C ends it.
+watch-offline = The relay cannot be reached now ({ $cause }). It is tried again by itself; until then, nothing new is shown.
 talk-offline = The relay cannot be reached now ({ $cause }). This is what was stored.
 talk-online = The relay can be reached again.
 member-line = { $number }. { $person }: { $role }
@@ -201,10 +284,56 @@ member-alike = Looks like number { $numbers }. Safety words of this one: { $word
 role-observer = observer
 role-member = member
 role-organiser = organiser
+# What may be typed for a role, beside its English name; words apart.
+role-typed-observer = observer
+role-typed-member = member
+role-typed-organiser = organiser organizer
 role-done = { $name } is now: { $role }.
 removed = { $name } is removed, and can neither read nor find what follows.
 removed-next = Everybody's keys change with it; nobody else has to do anything.
+admission = { $person } as { $role }
+action-add = let in { $people }
+action-remove = remove { $people }
+action-role = give { $person } the role: { $role }
+action-rules = set other rules. { $rules }
+action-rename = call the alliance { $name }
+action-claim = state that nobody organises the alliance any more, and that { $person } should
+action-appoint = make { $person } an organiser, since no organiser objected
+action-unknown = something of a later version of Twiza
+motion-proposed = This needs approvals of other organisations. It is before them as motion { $number }, with your approval: `twiza motion list` shows how it stands.
+motion-enacted = Motion { $number } has all the approvals it needs, and is done.
+motion-waits = Not proposed yet: somebody is leaving the alliance. It goes out by itself afterwards.
+motions-none = Nothing is proposed.
+motion-line =
+    { $number }. { $action }
+       Proposed by { $person }; good until { $day }. Approved by: { $approved }. Organisations: { $organisations } of { $needed }.
+motion-line-over =
+    { $number }. { $action }
+       Proposed by { $person }; { $state ->
+        [expired] expired
+        [withdrawn] withdrawn
+        [enacted] done
+       *[void] no longer needed, or no longer possible
+    }.
+rules-quorums = Organisations that must approve: letting in { $admit }, removing { $remove }, roles { $roles }, rules { $rules }, name { $name }.
+rules-own-delegates = Organisers let in and remove members of their own organisation alone.
+rules-allotment = { $organisation } may have { $seats } people.
+rules-succession = Where no organiser was heard of for { $silence } days, people of { $organisations } organisations may name one, if no organiser objects for { $waiting } days.
+rules-no-succession = There is no succession: if all organisers are gone, nobody can take their place.
+removed-there = removed.
+remove-everywhere-question =
+    Remove { $person } from: { $alliances }?
+    Safety words: { $words }
 leaving = You are leaving. You are out as soon as another member's client is online.
+rejoined = You take part again, with new keys.
+rejoin-asked = Fellow members were asked for new keys.
+rejoin-next = An organiser's client gives them by itself when it is next online. `twiza read` looks for the answer; what waits to be sent is sent then.
+rebooted = The alliance is founded anew, without: { $without }. Members called: { $called }
+rebooted-next = Each comes back when its client is next online, and yours lets it in when you are: run `twiza read` or `twiza watch` now and then.
+kit-written = The recovery kit is written. Alliances in it: { $alliances }
+kit-written-next = Keep it where the device is not, and its passphrase elsewhere: whoever has both is you to everybody. Write a new one now and then: it knows the members of today.
+kit-restored = You are { $name } again. Alliances to come back to: { $alliances }
+kit-restored-next = `twiza read --alliance NAME` asks fellow members for new keys. An organiser's client gives them by itself when it is next online; the lost device is out then.
 rotated = You have new keys. The alliance is now in epoch { $epoch }.
 verify-person = Safety words of { $person }: { $words }
 verify-alliance = Safety words of the alliance: { $words }
@@ -214,6 +343,7 @@ verify-next = Read them aloud in the meeting. Everybody who has read everything 
 person = { $name } ({ $organisation })
 entry-text = { $time } { $person }: { $text }
 entry-event = * { $event }
+entry-alike = Beware: { $person }, number { $number } of `twiza members`, looks like number { $numbers }.
 event-joined = You are a member now.
 event-added = { $by } let { $person } in.
 event-removed = { $by } removed { $person }.
@@ -221,6 +351,30 @@ event-leaving = { $person } is leaving.
 event-left = { $person } has left.
 event-rotated = { $person } has new keys.
 event-role = { $by } gave { $person } the role: { $role }.
+event-readmitted = { $person } came back with new keys, let in by { $by }. If this was not { $person }, somebody has a copy of the device: ask, and remove.
+event-lost =
+    { $why ->
+        [away] You were away for too long: the relay no longer has what the others did meanwhile.
+        [old-copy] This is an old copy of your data, and its keys were used since.
+        [fork] The others went on elsewhere: your side of the alliance does not go on.
+        [cannot-follow] A change does not work on this device, though it may work for others: either your data is damaged, or somebody uses a changed program.
+        [damaged] Your data of this alliance is damaged.
+        [rebooted] The alliance was founded anew, and you are asking to be let in.
+        [new-device] This is a new device, made from a recovery kit.
+       *[asked] You asked for new keys.
+    } New keys are asked of fellow members by themselves; what you had written waits, and what was said meanwhile you will not see.
+event-rejoined = You take part again, with new keys, let in by { $person }. What was said meanwhile you cannot see. Compare `twiza verify` with somebody you know.
+event-nobody-answered = Nobody has given you new keys, however often you asked. Try again with `twiza rejoin`, or ask an organiser for an invitation.
+event-rebooted = { $person } founded the alliance anew, without: { $without }. The rules are the simple ones again, in which an organiser decides alone: set them anew with `twiza rules set`.
+event-rules = { $by } set other rules. { $rules }
+event-renamed = { $by } gave the alliance the name { $name }.
+event-motion = { $person } proposes motion { $number }: { $action }. To approve: `twiza motion approve { $number }`.
+event-motion-approved = { $person } approved motion { $number }.
+event-motion-withdrawn = { $person } withdrew motion { $number }.
+event-approval-withdrawn = { $person } took back the approval of motion { $number }.
+event-motion-enacted = Motion { $number } is done; { $person } carried it out.
+event-claimed = Beware: { $by } brought in, with approvals, that nobody organises the alliance any more and { $person } should. Any change by an organiser, such as `twiza rotate`, rejects it.
+event-claim-rejected = { $by } organises the alliance: the claim for { $person } is void.
 event-refused = A change by { $person } was against the rules and was refused.
 event-refused-unknown = A change that nobody vouched for was refused.
 event-not-sent =
@@ -231,13 +385,26 @@ event-not-done =
         [add] letting somebody in.
         [remove] removing a member.
         [role] giving a role.
+        [rules] setting other rules.
+        [motion] deciding with others.
         [answer] answering somebody who asked to join.
         [leave] leaving.
        *[rotate] taking new keys.
     } { $reason }
+event-rotation-suppressed = Beware: the relay has refused your new keys again and again. Somebody may be suppressing them, so that your old keys stay in use. Tell the others by another way, and ask who hosts the relay.
 event-unreadable = A message could not be read.
 event-not-understood = { $person } sent something that a later version of Twiza can read.
 event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.
+event-relay-healed = { $frames ->
+    [0] The relay shows another order of messages than before. It was restored from a backup, or it lies. Nothing that you have is lost.
+    [one] The relay had lost a message or a change; your client has put it back. The relay was restored from a backup, or it lies. Nothing that you have is lost.
+   *[other] The relay had lost { $frames } messages or changes; your client has put them back. The relay was restored from a backup, or it lies. Nothing that you have is lost.
+}
+event-rival-refused = Beware: the relay has let { $person } change the alliance from an old state. That change does not count. Members who followed it are led back by themselves.
+event-rival-refused-unknown = Beware: the relay has let somebody change the alliance from an old state. That change does not count. Members who followed it are led back by themselves.
+event-apart = Beware: the alliance is apart. The relay was set back, and { $person } has removed the organiser whose removal of { $person } you follow. Others may follow { $person }. Speak with them outside Twiza, and invite them again.
+event-cannot-follow = { $person } cannot follow a change by { $by }: it works for some members and fails for others. Unless that happens to { $person } only because of a damaged device, { $by } uses a changed program. { $person } is let in again by itself.
+event-cannot-follow-unknown = { $person } cannot follow a change that others can follow. { $person } is let in again by itself.
 
 ## Errors
 error = Error: { $message }
@@ -265,7 +432,15 @@ error-unknown-alliance = There is no alliance called { $name }. `twiza alliance 
 error-ambiguous-alliance = Several alliances are called { $name }. Give the number from `twiza alliance list`.
 error-unknown-member = There is no member called { $name }. `twiza members` shows them.
 error-ambiguous-member = Several members are called { $name }. Give the number from `twiza members`.
+error-which-person = { $name } may be several people. Say in which alliance: --alliance NAME. Nobody was removed.
+error-unknown-role = There is no role called { $role }. Roles: observer, member, organiser.
+error-not-confirmed = Nothing was done: nobody has confirmed it. Where nobody can be asked, give --yes.
+error-partly = Not done in { $failed } of { $all } alliances. Above stands in which, and why.
+error-still-member = You are still in this alliance: leave it first, with `twiza leave`. Nothing was erased.
+error-member-already = You are in this alliance already: it is number { $number } of `twiza alliance list`. If that one is lost to you, erase it with `twiza alliance forget { $number } --abandon`, then ask again with the same invitation.
 error-unknown-request = There is no request number { $number }. `twiza requests` shows them.
+error-unknown-motion = There is no motion number { $number }. `twiza motion list` shows them.
+error-succession-early = It is too early: by this machine's clock you can sign this from { $day } on. An organiser was heard of, or the claim was made, too few days ago.
 error-not-active =
     { $status ->
         [joining] You are not a member yet: somebody must let you in first. `twiza read` looks for the answer.
@@ -273,13 +448,21 @@ error-not-active =
         [removed] You were removed from this alliance.
         [declined] Your request to join was declined. Ask for another invitation.
         [used] The invitation was used by somebody else. Ask for another, and tell whoever invited you.
-       *[stuck] This alliance cannot go on. An organiser must found it anew.
+        [lost] Your keys do not lead to where the others are. Fellow members were asked for new ones; what waits is sent when they have answered. `twiza read` looks for the answer.
+       *[stuck] This alliance cannot go on. An organiser must found it anew, with `twiza reboot`.
     }
 error-place-lost =
     The relay no longer knows this alliance's place: nobody used it for long, or the relay has lost it.
-    If others have used the alliance meanwhile, you have missed it: ask an organiser for a new invitation.
-    Only if nobody has, go on with `twiza alliance reopen`: whoever was removed since you were last here could read what you say.
+    If others have used the alliance meanwhile, you have missed it: `twiza rejoin` asks them for new keys.
+    Only if nobody has, go on with `twiza alliance reopen`: somebody who was removed since you were last here could read what you say.
 error-place-there = The relay has this alliance's place: there is nothing to reopen.
+error-kit-passphrase = This is not the passphrase of the recovery kit. Nothing was changed; try again.
+error-nobody-to-ask = Nobody but you organises this alliance, so nobody can give you new keys. Nothing was changed. If the relay has lost its place, go on with `twiza alliance reopen`.
+error-kit-exists = There is a file already at { $file }. Nothing was written; name another.
+error-kit-damaged = This is no recovery kit, or not all of one. Nothing was changed; take another copy.
+error-not-stuck = This alliance goes on: there is nothing to found anew. To take somebody out, use `twiza remove`.
+error-without-whom = Say who is left out: --without MEMBER. Nobody vouched for the invalid changes, so nobody is known to have made them. `twiza read --all` shows what happened.
+error-without-known = Say who is left out: --without MEMBER. The invalid changes were made by: { $names }.
 error-not-organiser = Only organisers can do this. `twiza members` shows who they are.
 error-not-possible = This cannot be done. { $reason }
 reason-not-member = You are no longer a member of this alliance.
@@ -291,6 +474,14 @@ reason-leaving = You are leaving: nothing can be said or changed after that.
 reason-observer = Observers read, but do not write. An organiser can give you another role.
 reason-not-organiser = Only organisers can do this.
 reason-last-organiser = You are the last organiser: give somebody else the role first, with `twiza role`.
+reason-quorum-unreachable = Too few organisations would have an organiser to approve anything. First give somebody of another organisation that role, or ask for fewer organisations with `twiza rules set`.
+reason-allotment = An organisation would have more people than it may: `twiza rules show` says how many.
+reason-approvals-missing = The alliance's rules ask for approvals of other organisations: propose it, with `twiza motion propose`.
+reason-motion-expired = The motion has expired: propose it again.
+reason-motion-spent = The motion was carried out before.
+reason-motion-void = It is done already, was withdrawn, or is no longer possible.
+reason-no-succession = The alliance's rules have no succession, or you are an organiser yourself.
+reason-rules-unsound = These rules contradict themselves: from 1 to 32 organisations, for the rules never fewer than for anything else; and for a succession at least 2, with 1 to 3650 days.
 reason-undeliverable = Somebody else has the invitation and made its place unusable. If that person was let in, remove and invite again, by another way.
 reason-rules = The alliance's rules do not allow it.
 error-name-empty = A name cannot be empty.
@@ -307,7 +498,8 @@ error-text-long = The text is too long: { $found } MiB. A message holds { $limit
 error-text-empty = There is nothing to send.
 error-unreachable = The relay at { $host } cannot be reached: { $cause }. Check the network and the address; try again later.
 error-wrong-pin = Beware: who answers at { $host } is not the relay in the address. Its key is another, so nothing was sent. Ask whoever runs the relay, by a way you trust.
-error-grant-required = The relay asks for a secret ({ $code }). Get one from whoever runs it, and give it with --grant.
+error-grant-required = The relay asks for a secret, and none was given ({ $code }). Get one from whoever runs it, and give it with --grant.
+error-grant-refused = The relay does not accept the secret that was given: it is mistyped, or whoever runs the relay has taken it back. Ask for another.
 error-relay-full = The relay has no space left ({ $code }). Tell whoever runs it; nothing is lost here.
 error-mailbox-full = The relay takes no more for this alliance until its keys change ({ $code }). Run `twiza rotate`, then try again.
 error-relay-busy = The relay is busy ({ $code }). Try again in a moment.
@@ -319,4 +511,30 @@ error-address-scheme = A relay's address starts with twiza:// or https://
 error-address-host = The relay's address has no valid host name. Copy it again, whole.
 error-address-port = The port in the relay's address is not a number between 1 and 65535.
 error-address-key = The relay's key, after the last slash of its address, is missing or damaged. Copy the address again, whole.
-error-other = { $cause }
+error-other = Something unforeseen: { $cause }
+
+## Causes, for the inside of a sentence
+cause-detail = { $detail }
+cause-no-connection = no connection to { $host }: { $cause }
+cause-refused = nothing answers there
+cause-no-way = there is no way there
+cause-timeout = it took too long
+cause-cut = the connection was cut
+cause-no-such-host = there is no host of that name
+cause-not-there = it is not there
+cause-not-permitted = this account may not do that
+cause-there-already = it is there already
+cause-disk-full = the disk is full
+cause-read-only = the disk can only be read
+cause-no-text = what it holds is no text
+cause-vault-damaged = the file of its key is damaged; restore the folder from a backup
+cause-no-cipher = this build of Twiza cannot encrypt it
+cause-locked = another program holds it
+cause-store-damaged = its file is damaged; restore the folder from a backup
+contradiction-gap = frames are missing or out of order
+contradiction-receipt = it does not show what it gave a receipt for
+contradiction-after-end = frames follow the end of a mailbox
+contradiction-lost = it has lost frames that it had shown before
+contradiction-signed = it shows other frames than it signs
+contradiction-empty = an empty page that is not the last
+contradiction-history = it signs another history than it shows

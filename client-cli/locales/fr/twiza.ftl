@@ -14,6 +14,7 @@ arg-json = Répondre en JSON, pour les scripts
 arg-passphrase_fd = Lire la phrase secrète dans ce descripteur de fichier (ou la donner dans TWIZA_PASSPHRASE)
 arg-proxy = Joindre les relais par ce mandataire, socks5h://hôte:port, ou none pour aucun (aussi par TWIZA_PROXY)
 arg-alliance = Le nom ou le numéro de l'alliance ; inutile s'il n'y en a qu'une
+arg-yes = Ne rien demander avant de le faire
 help-twiza = Messages chiffrés pour des alliances d'organisations
 example-twiza =
     twiza init --name Amina --organisation Nour
@@ -40,13 +41,18 @@ arg-alliance-create-relay = Le relais qui garde ses messages (aussi par TWIZA_RE
 arg-alliance-create-grant = Le secret de qui héberge le relais, s'il en demande un (aussi par TWIZA_GRANT)
 help-alliance-list = Lister vos alliances
 example-alliance-list = twiza alliance list
+arg-alliance-list-all = Aussi celles qui sont finies
 help-alliance-show = Montrer où en est une alliance
 example-alliance-show = twiza alliance show --alliance Tawiza
 help-alliance-reopen = Continuer une alliance dont le relais a perdu la place, parce que personne ne s'en servait
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
+help-alliance-forget = Effacer de ce profil une alliance finie, ou dans laquelle vous demandiez à entrer par erreur
+example-alliance-forget = twiza alliance forget Tawiza
+arg-alliance-forget-alliance = Le nom ou le numéro de l'alliance, donné par `twiza alliance list --all`
+arg-alliance-forget-abandon = Même si vous en êtes membre : les autres n'en savent rien, et vous voient toujours
 help-invite = Faire une invitation pour une personne
-example-invite = twiza invite --role member --days 7
-arg-invite-role = Ce que la personne pourra faire : observer (lire), member (lire et écrire) ou organiser (organiser) ; member si rien n'est dit
+example-invite = twiza invite --role membre --days 7
+arg-invite-role = Ce que la personne pourra faire : observation (lire), membre (lire et écrire) ou organisation (organiser) ; membre si rien n'est dit
 arg-invite-days = Sa durée en jours, 28 au plus (7 si rien n'est dit)
 arg-invite-qr = La montrer aussi en code QR
 help-join = Demander à entrer avec une invitation
@@ -77,16 +83,75 @@ example-watch = twiza watch
 help-members = Montrer qui est dans une alliance
 example-members = twiza members
 help-role = Donner un autre rôle à un membre
-example-role = twiza role Karim organiser
-arg-role-member = Le nom ou le numéro du membre, donné par `twiza members`
-arg-role-role = observer (lire), member (lire et écrire) ou organiser (organiser)
+example-role = twiza role Karim organisation
+arg-role-member = Le nom ou le numéro du membre, donné par `twiza members` ; un nom fait de chiffres, avec @ devant
+arg-role-role = observation (lire), membre (lire et écrire) ou organisation (organiser)
 help-remove = Retirer un membre
-example-remove = twiza remove Karim
-arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
+example-remove =
+    twiza remove Karim
+    twiza remove @Karim --everywhere
+arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members` ; un nom fait de chiffres, avec @ devant
+arg-remove-everywhere = De toutes vos alliances où cette personne est membre ; --alliance dit dans laquelle chercher le nom
+help-motion = Décider avec d'autres organisations
+help-motion-propose = Demander aux autres d'approuver quelque chose ; vous l'approuvez vous-même
+help-motion-propose-remove = Proposer de retirer un membre
+example-motion-propose-remove = twiza motion propose remove Karim
+arg-motion-propose-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
+help-motion-propose-role = Proposer un autre rôle pour un membre
+example-motion-propose-role = twiza motion propose role Karim organiser
+arg-motion-propose-role-member = Le nom ou le numéro du membre, donné par `twiza members`
+arg-motion-propose-role-role = observer, member ou organiser
+help-motion-propose-name = Proposer un autre nom pour l'alliance
+example-motion-propose-name = twiza motion propose name "Tiwizi"
+arg-motion-propose-name-name = Le nom que l'alliance devrait avoir
+help-motion-propose-succession = Proposer qui devrait organiser l'alliance, quand plus personne ne le fait
+example-motion-propose-succession = twiza motion propose succession Karim
+arg-motion-propose-succession-member = Qui devrait organiser : le nom ou le numéro d'un membre, donné par `twiza members`
+help-motion-list = Montrer ce qui est proposé, et où cela en est
+example-motion-list = twiza motion list
+help-motion-approve = Approuver ce que quelqu'un a proposé
+example-motion-approve = twiza motion approve 1
+arg-motion-approve-number = Le numéro de la motion, donné par `twiza motion list`
+help-motion-withdraw = Reprendre ce que vous avez proposé, ou votre approbation
+example-motion-withdraw = twiza motion withdraw 1
+arg-motion-withdraw-number = Le numéro de la motion, donné par `twiza motion list`
+help-rules = Voir et fixer ce que l'alliance demande avant tout changement
+help-rules-show = Montrer les règles de l'alliance
+example-rules-show = twiza rules show
+help-rules-set = Fixer les règles de l'alliance ; ce qui n'est pas dit reste
+example-rules-set =
+    twiza rules set --all 2
+    twiza rules set --allot "Nour=12" --succession 30,14,2
+arg-rules-set-all = Combien d'organisations différentes doivent approuver tout ce qui suit
+arg-rules-set-admit = Combien doivent approuver que quelqu'un entre
+arg-rules-set-remove = Combien doivent approuver que quelqu'un soit retiré
+arg-rules-set-roles = Combien doivent approuver un autre rôle
+arg-rules-set-rules = Combien doivent approuver d'autres règles ; jamais moins que pour le reste
+arg-rules-set-name = Combien doivent approuver un autre nom de l'alliance
+arg-rules-set-own_delegates = true : qui organise fait entrer et retire seul·e les membres de sa propre organisation ; ou false
+arg-rules-set-allot = Le maximum de personnes d'une organisation : NOM=NOMBRE, ou NOM=none ; peut être donné plusieurs fois
+arg-rules-set-succession = Jours de silence de toutes les personnes qui organisent, jours pour s'opposer, organisations qui doivent signer ; ou none
 help-leave = Quitter une alliance
 example-leave = twiza leave --alliance Tawiza
 help-rotate = Prendre de nouvelles clés dans une alliance
-example-rotate = twiza rotate
+example-rotate =
+    twiza rotate
+    twiza rotate --all
+arg-rotate-all = Dans toutes vos alliances
+help-rejoin = Demander de nouvelles clés dans une alliance où les vôtres ne mènent plus nulle part
+example-rejoin = twiza rejoin --alliance Tawiza
+help-reboot = Fonder à nouveau une alliance bloquée, sans qui l'abîme
+example-reboot = twiza reboot --without Eve
+arg-reboot-without = Les membres laissés dehors (obligatoire ; plusieurs noms peuvent suivre)
+help-kit = Se préparer à la perte d'un appareil, ou remplacer un appareil perdu
+help-kit-write = Écrire une trousse de secours dans un nouveau fichier, avec sa propre phrase secrète : gardez-la loin de l'appareil
+example-kit-write = twiza kit write /media/usb/amina.kit
+arg-kit-write-file = Le nouveau fichier (sa phrase secrète aussi par TWIZA_KIT_PASSPHRASE)
+help-kit-restore = Créer un profil à partir d'une trousse de secours, à la place d'un appareil perdu
+example-kit-restore =
+    twiza kit restore /media/usb/amina.kit
+    twiza read
+arg-kit-restore-file = La trousse de secours (sa phrase secrète aussi par TWIZA_KIT_PASSPHRASE)
 help-verify = Montrer les mots à comparer : de toute l'alliance, ou d'un membre
 example-verify =
     twiza verify
@@ -105,6 +170,7 @@ usage-help = Pour l'aide, ajoutez --help.
 ## Phrase secrète
 passphrase-prompt = Phrase secrète :
 passphrase-new = Nouvelle phrase secrète, 8 caractères au moins :
+passphrase-kit = Phrase secrète de la trousse de secours :
 passphrase-repeat = La même encore une fois :
 
 ## Faire
@@ -139,6 +205,19 @@ alliance-created = L'alliance { $name } est fondée. Vous l'organisez.
 alliance-created-next = Ensuite : invitez quelqu'un avec `twiza invite`.
 alliance-reopened = L'alliance continue. Les autres qui trouvent sa place perdue doivent faire de même.
 alliance-none = Pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
+alliance-ended = { $count ->
+        [one] Une alliance finie n'est pas montrée
+       *[other] { $count } alliances finies ne sont pas montrées
+    } : `twiza alliance list --all` montre tout, `twiza alliance forget` en efface une.
+alliance-forgotten = { $name } est effacée de ce profil.
+forget-question = Effacer { $number }. { $name } de ce profil, avec tout ce qui s'y est dit ? Cela ne se reprend pas{ $status ->
+        [active] , et les autres vous verront toujours comme membre
+        [joining] . Si on vous fait entrer plus tard, vous ne pourrez rien lire : prévenez qui vous a invité·e
+       *[other] {""}
+    }.
+confirm-how = [oui/non]
+confirm-yes = oui o
+tally-line = { $number }. { $name } : { $result }
 alliance-line =
     { $number }. { $name } : { $status ->
         [active] vous en êtes
@@ -147,6 +226,7 @@ alliance-line =
         [removed] vous en avez été retiré·e
         [declined] votre demande a été refusée
         [used] quelqu'un d'autre s'est servi de l'invitation
+        [lost] vos clés ne mènent plus nulle part ; de nouvelles ont été demandées
        *[stuck] bloquée
     }
 alliance-show =
@@ -157,6 +237,7 @@ alliance-show =
         [removed] vous en avez été retiré·e
         [declined] votre demande a été refusée
         [used] quelqu'un d'autre s'est servi de l'invitation
+        [lost] vos clés ne mènent plus nulle part ; de nouvelles ont été demandées
        *[stuck] bloquée
     }
     Membres : { $members }
@@ -189,9 +270,11 @@ read-status =
         [removed] Vous avez été retiré·e de cette alliance : vous ne pouvez ni lire ni trouver la suite.
         [declined] Votre demande a été refusée.
         [used] Quelqu'un d'autre s'est servi de l'invitation avant vous. Demandez à qui vous a invité·e : si ce n'était pas vous, c'était une personne étrangère.
-       *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Il faut la fonder à nouveau.
+        [lost] Vos clés ne mènent pas là où sont les autres. De nouvelles ont été demandées aux membres ; le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne.
+       *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Une personne qui organise doit la fonder à nouveau, avec `twiza reboot`.
     }
 watch-start = À l'écoute. Ctrl-C pour finir.
+watch-offline = Le relais est injoignable pour l'instant ({ $cause }). Nouvel essai de temps en temps ; d'ici là, rien de nouveau ne se montre.
 talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce qui était gardé.
 talk-online = Le relais est de nouveau joignable.
 member-line = { $number }. { $person } : { $role }
@@ -200,10 +283,56 @@ member-alike = Ressemble au numéro { $numbers }. Mots de sûreté de ce membre-
 role-observer = observation
 role-member = membre
 role-organiser = organisation
+# Ce qu'on peut taper pour un rôle, en plus de son nom anglais ; les mots sont séparés.
+role-typed-observer = observation observatrice observateur
+role-typed-member = membre
+role-typed-organiser = organisation organisatrice organisateur
 role-done = Le nouveau rôle de { $name } : { $role }.
 removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la suite.
 removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
+admission = { $person } ({ $role })
+action-add = faire entrer { $people }
+action-remove = retirer { $people }
+action-role = donner à { $person } le rôle : { $role }
+action-rules = fixer d'autres règles. { $rules }
+action-rename = appeler l'alliance { $name }
+action-claim = constater que plus personne n'organise l'alliance, et que { $person } devrait le faire
+action-appoint = confier l'organisation à { $person }, puisque personne qui organise ne s'est opposé
+action-unknown = quelque chose d'une version plus récente de Twiza
+motion-proposed = Il faut l'approbation d'autres organisations. La motion { $number } leur est soumise, avec votre approbation : `twiza motion list` montre où elle en est.
+motion-enacted = La motion { $number } a toutes les approbations nécessaires : c'est fait.
+motion-waits = Pas encore proposé : quelqu'un quitte l'alliance. La motion partira d'elle-même ensuite.
+motions-none = Rien n'est proposé.
+motion-line =
+    { $number }. { $action }
+       Proposé par { $person } ; valable jusqu'au { $day }. Approuvé par : { $approved }. Organisations : { $organisations } sur { $needed }.
+motion-line-over =
+    { $number }. { $action }
+       Proposé par { $person } ; { $state ->
+        [expired] expiré
+        [withdrawn] repris
+        [enacted] fait
+       *[void] inutile désormais, ou impossible
+    }.
+rules-quorums = Organisations qui doivent approuver : entrées { $admit }, retraits { $remove }, rôles { $roles }, règles { $rules }, nom { $name }.
+rules-own-delegates = Qui organise fait entrer et retire seul·e les membres de sa propre organisation.
+rules-allotment = { $organisation } peut avoir { $seats } personnes.
+rules-succession = Si l'on n'entend plus personne qui organise pendant { $silence } jours, des membres de { $organisations } organisations peuvent nommer quelqu'un, si personne qui organise ne s'oppose pendant { $waiting } jours.
+rules-no-succession = Il n'y a pas de succession : si toutes les personnes qui organisent sont parties, nul ne peut les remplacer.
+removed-there = cette personne n'y est plus.
+remove-everywhere-question =
+    Retirer { $person } de : { $alliances } ?
+    Mots de sûreté : { $words }
 leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
+rejoined = Vous en êtes de nouveau, avec de nouvelles clés.
+rejoin-asked = De nouvelles clés ont été demandées aux membres.
+rejoin-next = Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne. `twiza read` cherche la réponse ; ce qui attend partira alors.
+rebooted = L'alliance est fondée à nouveau, sans : { $without }. Membres appelés : { $called }
+rebooted-next = Chacun revient quand son programme est en ligne, et le vôtre le fait entrer quand il l'est : lancez de temps en temps `twiza read` ou `twiza watch`.
+kit-written = La trousse de secours est écrite. Alliances dedans : { $alliances }
+kit-written-next = Gardez-la loin de l'appareil, et sa phrase secrète ailleurs : qui a les deux est vous pour tout le monde. Écrivez-en une nouvelle de temps en temps : elle connaît les membres d'aujourd'hui.
+kit-restored = Vous êtes de nouveau { $name }. Alliances où revenir : { $alliances }
+kit-restored-next = `twiza read --alliance NOM` demande de nouvelles clés aux membres. Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne ; l'appareil perdu n'en est alors plus.
 rotated = Vous avez de nouvelles clés. L'alliance est maintenant à l'époque { $epoch }.
 verify-person = Mots de sûreté, { $person } : { $words }
 verify-alliance = Mots de sûreté de l'alliance : { $words }
@@ -213,6 +342,7 @@ verify-next = Lisez-les à haute voix en réunion. Qui a tout lu voit les mêmes
 person = { $name } ({ $organisation })
 entry-text = { $time } { $person } : { $text }
 entry-event = * { $event }
+entry-alike = Attention : { $person }, numéro { $number } de `twiza members`, ressemble au numéro { $numbers }.
 event-joined = Vous êtes membre maintenant.
 event-added = { $by } a fait entrer { $person }.
 event-removed = { $by } a retiré { $person }.
@@ -220,6 +350,30 @@ event-leaving = { $person } part.
 event-left = { $person } a quitté l'alliance.
 event-rotated = { $person } a de nouvelles clés.
 event-role = { $by } a donné à { $person } le rôle : { $role }.
+event-readmitted = { $person } est revenu·e avec de nouvelles clés, par { $by }. Si ce n'était pas { $person }, quelqu'un a une copie de l'appareil : demandez, et retirez.
+event-lost =
+    { $why ->
+        [away] Vous avez été absent·e trop longtemps : le relais n'a plus ce que les autres ont fait entre-temps.
+        [old-copy] C'est une ancienne copie de vos données, et ses clés ont servi depuis.
+        [fork] Les autres ont continué ailleurs : votre côté de l'alliance ne continue pas.
+        [cannot-follow] Un changement ne marche pas sur cet appareil, alors qu'il marche peut-être pour d'autres : vos données sont abîmées, ou quelqu'un utilise un programme modifié.
+        [damaged] Vos données de cette alliance sont abîmées.
+        [rebooted] L'alliance a été fondée à nouveau, et vous demandez à y entrer.
+        [new-device] C'est un nouvel appareil, fait à partir d'une trousse de secours.
+       *[asked] Vous avez demandé de nouvelles clés.
+    } De nouvelles clés sont demandées d'elles-mêmes aux membres ; ce que vous aviez écrit attend, et vous ne verrez pas ce qui a été dit entre-temps.
+event-rejoined = Vous en êtes de nouveau, avec de nouvelles clés, par { $person }. Vous ne pouvez pas voir ce qui a été dit entre-temps. Comparez `twiza verify` avec quelqu'un que vous connaissez.
+event-nobody-answered = Personne ne vous a donné de nouvelles clés, malgré vos demandes. Réessayez avec `twiza rejoin`, ou demandez une invitation à qui organise.
+event-rebooted = { $person } a fondé l'alliance à nouveau, sans : { $without }. Les règles sont de nouveau les plus simples, où qui organise décide seul·e : fixez-les de nouveau avec `twiza rules set`.
+event-rules = { $by } a fixé d'autres règles. { $rules }
+event-renamed = { $by } a donné à l'alliance le nom { $name }.
+event-motion = { $person } propose la motion { $number } : { $action }. Pour approuver : `twiza motion approve { $number }`.
+event-motion-approved = { $person } a approuvé la motion { $number }.
+event-motion-withdrawn = { $person } a repris la motion { $number }.
+event-approval-withdrawn = { $person } a repris son approbation de la motion { $number }.
+event-motion-enacted = La motion { $number } est faite ; { $person } l'a exécutée.
+event-claimed = Attention : { $by } a fait constater, avec approbations, que plus personne n'organise l'alliance et que { $person } devrait le faire. Tout changement par qui organise, comme `twiza rotate`, s'y oppose.
+event-claim-rejected = { $by } organise l'alliance : la demande pour { $person } est nulle.
 event-refused = Un changement de { $person } était contre les règles et a été refusé.
 event-refused-unknown = Un changement dont personne ne répondait a été refusé.
 event-not-sent =
@@ -230,13 +384,26 @@ event-not-done =
         [add] faire entrer quelqu'un.
         [remove] retirer un membre.
         [role] donner un rôle.
+        [rules] fixer d'autres règles.
+        [motion] décider avec d'autres.
         [answer] répondre à quelqu'un qui demandait à entrer.
         [leave] partir.
        *[rotate] prendre de nouvelles clés.
     } { $reason }
+event-rotation-suppressed = Attention : le relais a refusé vos nouvelles clés à plusieurs reprises. Quelqu'un les bloque peut-être, pour que vos anciennes clés restent en usage. Prévenez les autres par une autre voie, et demandez à qui héberge le relais.
 event-unreadable = Un message n'a pas pu être lu.
 event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
 event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.
+event-relay-healed = { $frames ->
+    [0] Le relais montre les messages dans un autre ordre qu'avant. Il a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
+    [one] Le relais avait perdu un message ou un changement ; votre programme l'y a remis. Le relais a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
+   *[other] Le relais avait perdu { $frames } messages ou changements ; votre programme les y a remis. Le relais a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
+}
+event-rival-refused = Attention : le relais a laissé { $person } changer l'alliance à partir d'un ancien état. Ce changement ne compte pas. Les membres qui l'ont suivi reviennent d'eux-mêmes.
+event-rival-refused-unknown = Attention : le relais a laissé quelqu'un changer l'alliance à partir d'un ancien état. Ce changement ne compte pas. Les membres qui l'ont suivi reviennent d'eux-mêmes.
+event-apart = Attention : l'alliance est divisée. Le relais a été ramené en arrière, et { $person } a retiré la personne dont vous suivez le retrait de { $person }. D'autres suivent peut-être { $person }. Parlez-leur en dehors de Twiza, et invitez-les de nouveau.
+event-cannot-follow = { $person } ne peut pas suivre un changement de { $by } : il marche pour certains membres et échoue pour d'autres. À moins que l'appareil de { $person } soit abîmé, { $by } utilise un programme modifié. { $person } est réadmis de lui-même.
+event-cannot-follow-unknown = { $person } ne peut pas suivre un changement que d'autres peuvent suivre. { $person } est réadmis de lui-même.
 
 ## Erreurs
 error = Erreur : { $message }
@@ -264,7 +431,15 @@ error-unknown-alliance = Il n'y a pas d'alliance nommée { $name }. `twiza allia
 error-ambiguous-alliance = Plusieurs alliances s'appellent { $name }. Donnez le numéro, de `twiza alliance list`.
 error-unknown-member = Il n'y a pas de membre nommé { $name }. `twiza members` les montre.
 error-ambiguous-member = Plusieurs membres s'appellent { $name }. Donnez le numéro, de `twiza members`.
+error-which-person = { $name } peut désigner plusieurs personnes. Dites dans quelle alliance : --alliance NOM. Personne n'a été retiré.
+error-unknown-role = Il n'y a pas de rôle nommé { $role }. Les rôles : observation, membre, organisation.
+error-not-confirmed = Rien n'a été fait : personne ne l'a confirmé. Là où personne ne peut répondre, donnez --yes.
+error-partly = Pas fait dans { $failed } alliances sur { $all }. Plus haut, on lit lesquelles, et pourquoi.
+error-still-member = Vous êtes encore dans cette alliance : quittez-la d'abord, avec `twiza leave`. Rien n'a été effacé.
+error-member-already = Vous êtes déjà dans cette alliance : c'est le numéro { $number } de `twiza alliance list`. Si elle est perdue pour vous, effacez-la avec `twiza alliance forget { $number } --abandon`, puis redemandez avec la même invitation.
 error-unknown-request = Il n'y a pas de demande numéro { $number }. `twiza requests` les montre.
+error-unknown-motion = Il n'y a pas de motion numéro { $number }. `twiza motion list` les montre.
+error-succession-early = C'est trop tôt : d'après l'horloge de cette machine, vous pourrez le signer à partir du { $day }. Une personne qui organise s'est manifestée, ou la demande a été faite, il y a trop peu de jours.
 error-not-active =
     { $status ->
         [joining] Vous n'êtes pas encore membre : il faut qu'on vous fasse entrer. `twiza read` cherche la réponse.
@@ -272,13 +447,21 @@ error-not-active =
         [removed] Vous avez été retiré·e de cette alliance.
         [declined] Votre demande a été refusée. Demandez une autre invitation.
         [used] Quelqu'un d'autre s'est servi de l'invitation. Demandez-en une autre, et dites-le à qui vous a invité·e.
-       *[stuck] Cette alliance ne peut pas continuer. Il faut la fonder à nouveau.
+        [lost] Vos clés ne mènent pas là où sont les autres. De nouvelles ont été demandées aux membres ; ce qui attend partira quand on aura répondu. `twiza read` cherche la réponse.
+       *[stuck] Cette alliance ne peut pas continuer. Une personne qui organise doit la fonder à nouveau, avec `twiza reboot`.
     }
 error-place-lost =
     Le relais ne connaît plus la place de cette alliance : personne ne s'en est servi depuis longtemps, ou le relais l'a perdue.
-    Si d'autres se sont servis de l'alliance entre-temps, vous l'avez manqué : demandez une nouvelle invitation à qui l'organise.
+    Si d'autres se sont servis de l'alliance entre-temps, vous l'avez manqué : `twiza rejoin` leur demande de nouvelles clés.
     Seulement si personne ne l'a fait, continuez avec `twiza alliance reopen` : quelqu'un qui a été retiré depuis votre dernière visite pourrait lire ce que vous dites.
 error-place-there = Le relais connaît la place de cette alliance : il n'y a rien à rouvrir.
+error-kit-passphrase = Ce n'est pas la phrase secrète de la trousse de secours. Rien n'a été changé ; recommencez.
+error-nobody-to-ask = Personne d'autre n'organise cette alliance : personne ne peut vous donner de nouvelles clés. Rien n'a été changé. Si le relais a perdu sa place, continuez avec `twiza alliance reopen`.
+error-kit-exists = Il y a déjà un fichier { $file }. Rien n'a été écrit ; nommez-en un autre.
+error-kit-damaged = Ce n'est pas une trousse de secours, ou pas toute. Rien n'a été changé ; prenez une autre copie.
+error-not-stuck = Cette alliance continue : il n'y a rien à fonder à nouveau. Pour retirer quelqu'un, utilisez `twiza remove`.
+error-without-whom = Dites qui est laissé dehors : --without MEMBRE. Personne n'a répondu des changements invalides, on ne sait donc pas de qui ils sont. `twiza read --all` montre ce qui s'est passé.
+error-without-known = Dites qui est laissé dehors : --without MEMBRE. Les changements invalides venaient de : { $names }.
 error-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire. `twiza members` les montre.
 error-not-possible = Ce n'est pas possible. { $reason }
 reason-not-member = Vous n'êtes plus membre de cette alliance.
@@ -290,6 +473,14 @@ reason-leaving = Vous partez : après cela, plus rien ne peut être dit ni chang
 reason-observer = Qui observe lit, mais n'écrit pas. Une personne qui organise peut vous donner un autre rôle.
 reason-not-organiser = Seules les personnes qui organisent l'alliance peuvent le faire.
 reason-last-organiser = Vous êtes seul·e à organiser : donnez d'abord ce rôle à quelqu'un, avec `twiza role`.
+reason-quorum-unreachable = Trop peu d'organisations auraient une personne qui organise pour approuver quoi que ce soit. Donnez d'abord ce rôle à quelqu'un d'une autre organisation, ou demandez moins d'organisations avec `twiza rules set`.
+reason-allotment = Une organisation aurait plus de personnes que permis : `twiza rules show` dit combien.
+reason-approvals-missing = Les règles de l'alliance demandent l'approbation d'autres organisations : proposez-le, avec `twiza motion propose`.
+reason-motion-expired = La motion a expiré : proposez-la de nouveau.
+reason-motion-spent = La motion a déjà été exécutée.
+reason-motion-void = C'est déjà fait, cela a été repris, ou ce n'est plus possible.
+reason-no-succession = Les règles de l'alliance n'ont pas de succession, ou vous organisez vous-même.
+reason-rules-unsound = Ces règles se contredisent : de 1 à 32 organisations, pour les règles jamais moins que pour le reste ; et pour une succession au moins 2, avec 1 à 3650 jours.
 reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisable. Si la personne est entrée, retirez-la et invitez-la de nouveau, par un autre moyen.
 reason-rules = Les règles de l'alliance ne le permettent pas.
 error-name-empty = Un nom ne peut pas être vide.
@@ -306,7 +497,8 @@ error-text-long = Le texte est trop long : { $found } Mio. Un message en contien
 error-text-empty = Il n'y a rien à envoyer.
 error-unreachable = Le relais { $host } est injoignable : { $cause }. Vérifiez le réseau et l'adresse ; réessayez plus tard.
 error-wrong-pin = Attention : ce qui répond à { $host } n'est pas le relais de l'adresse. Sa clé est autre, donc rien n'a été envoyé. Demandez à qui héberge le relais, par un moyen sûr.
-error-grant-required = Le relais demande un secret ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant.
+error-grant-required = Le relais demande un secret, et aucun n'a été donné ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant.
+error-grant-refused = Le relais n'accepte pas le secret donné : il est mal tapé, ou qui héberge le relais l'a repris. Demandez-en un autre.
 error-relay-full = Le relais n'a plus de place ({ $code }). Dites-le à qui l'héberge ; rien n'est perdu ici.
 error-mailbox-full = Le relais ne prend plus rien pour cette alliance tant que ses clés ne changent pas ({ $code }). Lancez `twiza rotate`, puis réessayez.
 error-relay-busy = Le relais est occupé ({ $code }). Réessayez dans un moment.
@@ -318,4 +510,30 @@ error-address-scheme = L'adresse d'un relais commence par twiza:// ou https://
 error-address-host = L'adresse du relais n'a pas de nom d'hôte valable. Copiez-la de nouveau, en entier.
 error-address-port = Le port dans l'adresse du relais n'est pas un nombre entre 1 et 65535.
 error-address-key = La clé du relais, après la dernière barre de son adresse, manque ou est abîmée. Copiez l'adresse de nouveau, en entier.
-error-other = { $cause }
+error-other = Quelque chose d'imprévu : { $cause }
+
+## Causes, au milieu d'une phrase
+cause-detail = détail technique, en anglais : { $detail }
+cause-no-connection = pas de connexion à { $host } : { $cause }
+cause-refused = rien n'y répond
+cause-no-way = aucun chemin n'y mène
+cause-timeout = c'était trop long
+cause-cut = la connexion a été coupée
+cause-no-such-host = il n'y a pas d'hôte de ce nom
+cause-not-there = cela n'existe pas
+cause-not-permitted = ce n'est pas permis à ce compte
+cause-there-already = cela existe déjà
+cause-disk-full = le disque est plein
+cause-read-only = le disque ne peut être que lu
+cause-no-text = ce n'est pas du texte
+cause-vault-damaged = le fichier de sa clé est abîmé ; reprenez le dossier d'une sauvegarde
+cause-no-cipher = cette version de Twiza ne sait pas le chiffrer
+cause-locked = un autre programme l'occupe
+cause-store-damaged = son fichier est abîmé ; reprenez le dossier d'une sauvegarde
+contradiction-gap = des trames manquent ou sont en désordre
+contradiction-receipt = il ne montre pas ce dont il a donné un reçu
+contradiction-after-end = des trames suivent la fin d'une boîte
+contradiction-lost = il a perdu des trames qu'il avait montrées
+contradiction-signed = il montre d'autres trames que celles qu'il signe
+contradiction-empty = une page vide qui n'est pas la dernière
+contradiction-history = il signe une autre histoire que celle qu'il montre

@@ -1,13 +1,16 @@
-//! `twiza alliance create|list|show`.
+//! `twiza alliance create|list|show|reopen|forget`.
 
 use crate::arguments::InAlliance;
+use crate::confirm::confirm;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::render;
+use crate::{render, typed};
 use clap::Subcommand;
 use fluent_bundle::FluentValue;
 use serde_json::json;
+use twiza_client::ClientError;
 use twiza_client::engine::AllianceView;
+use twiza_client::store::alliances::Status;
 use twiza_crypto::CIPHERSUITE_NAME;
 use twiza_crypto::name::Name;
 use twiza_protocol::RelayAddress;
@@ -22,17 +25,29 @@ pub(crate) enum Commands {
         #[arg(long, env = "TWIZA_GRANT", value_name = "SECRET")]
         grant: Option<String>,
     },
-    List,
+    List {
+        #[arg(long)]
+        all: bool,
+    },
     Show(InAlliance),
     Reopen(InAlliance),
+    Forget {
+        #[arg(value_name = "NAME")]
+        alliance: String,
+        #[arg(long)]
+        abandon: bool,
+        #[arg(short, long)]
+        yes: bool,
+    },
 }
 
 pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), Failure> {
     match command {
         Commands::Create { name, relay, grant } => create(context, &name, &relay, grant.as_deref()).await,
-        Commands::List => list(context).await,
+        Commands::List { all } => list(context, all).await,
         Commands::Show(alliance) => show(context, &alliance).await,
         Commands::Reopen(alliance) => reopen(context, &alliance).await,
+        Commands::Forget { alliance, abandon, yes } => forget(context, &alliance, abandon, yes).await,
     }
 }
 
@@ -49,13 +64,17 @@ async fn create(context: &Context<'_>, name: &str, relay: &str, grant: Option<&s
     Ok(())
 }
 
-async fn list(context: &Context<'_>) -> Result<(), Failure> {
+async fn list(context: &Context<'_>, all: bool) -> Result<(), Failure> {
     let engine = context.engine().await?;
-    let alliances = engine.alliances().await?;
+    let mut alliances = engine.alliances().await?;
+    let known = alliances.len();
+    alliances.retain(|alliance| all || !alliance.status.has_ended());
     let shown = alliances.iter().map(|alliance| context.text("alliance-line", &variables(alliance)));
     context.output.data(|| json!({ "alliances": alliances }), || shown.collect::<Vec<_>>().join("\n"));
-    if alliances.is_empty() {
-        context.talk("alliance-none", &[]);
+    match known - alliances.len() {
+        0 if alliances.is_empty() => context.talk("alliance-none", &[]),
+        0 => {}
+        ended => context.talk("alliance-ended", &[("count", ended.into())]),
     }
     engine.close().await;
     Ok(())
@@ -94,11 +113,31 @@ async fn reopen(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure
     Ok(())
 }
 
+async fn forget(context: &Context<'_>, named: &str, abandon: bool, yes: bool) -> Result<(), Failure> {
+    let engine = context.engine().await?;
+    let number = engine.find_alliance(&typed::composed(named)).await?;
+    let alliance = engine.alliance(number).await?;
+    if alliance.status == Status::Active && !abandon {
+        return Err(ClientError::StillMember.into());
+    }
+    confirm(context, &context.text("forget-question", &variables(&alliance)), yes)?;
+    engine.forget(number, abandon).await?;
+    context.output.data(
+        || json!({ "forgotten": number }),
+        || context.text("alliance-forgotten", &[("name", shown_name(&alliance).into())]),
+    );
+    engine.close().await;
+    Ok(())
+}
+
+fn shown_name(alliance: &AllianceView) -> String {
+    alliance.name.as_deref().map_or_else(|| "?".to_owned(), render::line)
+}
+
 fn variables(alliance: &AllianceView) -> Vec<(&'static str, FluentValue<'static>)> {
-    let name = alliance.name.as_deref().map_or_else(|| "?".to_owned(), render::line);
     vec![
         ("number", alliance.number.to_string().into()),
-        ("name", name.into()),
+        ("name", shown_name(alliance).into()),
         ("status", alliance.status.as_str().into()),
     ]
 }

@@ -1,5 +1,6 @@
 //! `twiza approve`: let somebody in.
 
+use super::motion;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -19,6 +20,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     let approved = engine.approve(alliance, &arguments.request).await;
+    if motion::is_asked_for(&approved) {
+        let admission = engine.admission(alliance, &arguments.request).await?;
+        motion::propose(context, &engine, alliance, admission).await?;
+        engine.close().await;
+        return Ok(());
+    }
     let people = context.or_waiting(&engine, alliance, approved).await?;
     context.output.people(
         || json!({ "approved": people }),

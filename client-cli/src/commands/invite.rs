@@ -1,38 +1,20 @@
 //! `twiza invite`: make an invitation for one person.
 
+use super::role;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::render;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use fast_qr::QRBuilder;
 use serde_json::json;
-use twiza_crypto::alliance::Role;
-
-/// A role as it is typed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum RoleName {
-    Observer,
-    Member,
-    Organiser,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Observer => Self::Observer,
-            RoleName::Member => Self::Member,
-            RoleName::Organiser => Self::Organiser,
-        }
-    }
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     alliance: InAlliance,
-    #[arg(long, value_enum, default_value = "member", value_name = "ROLE")]
-    role: RoleName,
+    #[arg(long, default_value = "member", value_name = "ROLE")]
+    role: String,
     #[arg(long, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=28))]
     days: u32,
     #[arg(long)]
@@ -40,9 +22,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let (role, _) = role::parse(context.language, &arguments.role)?;
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
-    let invitation = engine.invite(alliance, arguments.role.into(), arguments.days).await?;
+    let invitation = engine.invite(alliance, role, arguments.days).await?;
     let until = render::day(invitation.expires.0);
     context.output.data(
         || json!({ "number": invitation.number, "link": *invitation.link, "last_day": until }),

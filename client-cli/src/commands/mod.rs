@@ -6,14 +6,19 @@ pub(crate) mod decline;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod join;
+pub(crate) mod kit;
 mod leave;
 mod members;
+pub(crate) mod motion;
 pub(crate) mod read;
+pub(crate) mod reboot;
+mod rejoin;
 pub(crate) mod relay;
 pub(crate) mod remove;
 mod requests;
 pub(crate) mod role;
-mod rotate;
+pub(crate) mod rotate;
+pub(crate) mod rules;
 pub(crate) mod send;
 pub(crate) mod verify;
 mod watch;
@@ -41,8 +46,13 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         Commands::Members(alliance) => members::run(alliance, context).await,
         Commands::Role(arguments) => role::run(arguments, context).await,
         Commands::Remove(arguments) => remove::run(arguments, context).await,
+        Commands::Motion(command) => motion::run(command, context).await,
+        Commands::Rules(command) => rules::run(command, context).await,
         Commands::Leave(alliance) => leave::run(alliance, context).await,
-        Commands::Rotate(alliance) => rotate::run(alliance, context).await,
+        Commands::Rotate(arguments) => rotate::run(arguments, context).await,
+        Commands::Rejoin(alliance) => rejoin::run(alliance, context).await,
+        Commands::Reboot(arguments) => reboot::run(arguments, context).await,
+        Commands::Kit(command) => kit::run(command, context).await,
         Commands::Verify(arguments) => verify::run(arguments, context).await,
     }
 }

@@ -3,6 +3,7 @@
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::look_alike::Crowd;
 use crate::render;
 use clap::Args;
 use serde_json::json;
@@ -22,9 +23,16 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     context.refresh(&engine, number).await?;
     let alliance = engine.alliance(number).await?;
     let entries = engine.entries(number, 0, !arguments.all).await?;
+    // Whoever is out knows nobody any more, and still has things to read.
+    let crowd = match alliance.status {
+        Status::Active => Crowd::of(&engine.members(number).await?),
+        _ => Crowd::of(&[]),
+    };
+    let for_script = |entry| render::entry_json(entry, &crowd);
+    let shown = |entry| render::entry(context.language, entry, &crowd);
     context.output.people(
-        || json!({ "alliance": alliance, "entries": entries }),
-        || entries.iter().map(|entry| render::entry(context.language, entry)).collect::<Vec<_>>().join("\n"),
+        || json!({ "alliance": alliance, "entries": entries.iter().map(for_script).collect::<Vec<_>>() }),
+        || entries.iter().map(shown).collect::<Vec<_>>().join("\n"),
     );
     if let Some(last) = entries.last() {
         engine.mark_read(number, last.id).await?;

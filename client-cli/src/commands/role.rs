@@ -1,12 +1,18 @@
 //! `twiza role`: give somebody another role.
 
-use super::invite::RoleName;
+use super::motion;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::language::Language;
 use crate::{render, typed};
 use clap::Args;
 use serde_json::json;
+use twiza_crypto::alliance::Role;
+
+/// Roles, and their names for scripts.
+const ROLES: [(Role, &str); 3] =
+    [(Role::Observer, "observer"), (Role::Member, "member"), (Role::Organiser, "organiser")];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -14,24 +20,63 @@ pub(crate) struct Arguments {
     alliance: InAlliance,
     #[arg(value_name = "MEMBER")]
     member: String,
-    #[arg(value_enum, value_name = "ROLE")]
-    role: RoleName,
+    #[arg(value_name = "ROLE")]
+    role: String,
+}
+
+/// The role that was typed, and its name for scripts: by that name, or as it is called in the user's language.
+pub(crate) fn parse(language: &Language, text: &str) -> Result<(Role, &'static str), Failure> {
+    let wanted = typed::composed(text.trim()).to_lowercase();
+    let is_meant = |name: &str| {
+        let words = language.text(&format!("role-typed-{name}"), &[]);
+        name == wanted || words.split_whitespace().any(|word| word == wanted)
+    };
+    ROLES.into_iter().find(|(_, name)| is_meant(name)).ok_or_else(|| Failure::UnknownRole(text.to_owned()))
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
+    let (role, role_name) = parse(context.language, &arguments.role)?;
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     context.refresh(&engine, alliance).await?;
-    let changed = engine.set_role(alliance, &typed::composed(&arguments.member), arguments.role.into()).await;
+    let member = typed::composed(&arguments.member);
+    let changed = engine.set_role(alliance, &member, role).await;
+    if motion::is_asked_for(&changed) {
+        let action = engine.new_role(alliance, &member, role).await?;
+        motion::propose(context, &engine, alliance, action).await?;
+        engine.close().await;
+        return Ok(());
+    }
     let name = context.or_waiting(&engine, alliance, changed).await?;
-    let role = format!("{:?}", arguments.role).to_lowercase();
     context.output.data(
-        || json!({ "member": name, "role": role }),
+        || json!({ "member": name, "role": role_name }),
         || {
-            let shown = render::role(context.language, &role);
+            let shown = render::role(context.language, role_name);
             context.text("role-done", &[("name", render::line(&name).into()), ("role", shown.into())])
         },
     );
     engine.close().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Language, ROLES, parse, render};
+
+    #[test]
+    fn a_role_is_understood_as_it_is_shown_and_by_its_name_for_scripts() {
+        for code in ["en", "fr"] {
+            let language = Language::named(code);
+            for (role, name) in ROLES {
+                for typed in [name.to_owned(), name.to_uppercase(), render::role(&language, name)] {
+                    assert_eq!(parse(&language, &typed).ok(), Some((role, name)), "{code}: {typed}");
+                }
+            }
+            for wrong in ["king", "", "membre membre"] {
+                assert!(parse(&language, wrong).is_err(), "{code}: {wrong}");
+            }
+        }
+        assert!(parse(&Language::named("fr"), "Organisatrice").is_ok());
+        assert!(parse(&Language::named("en"), "organisatrice").is_err());
+    }
 }

@@ -3,8 +3,9 @@
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::look_alike::Crowd;
 use crate::output::Output;
-use crate::render;
+use crate::{cause, render};
 use serde_json::json;
 use twiza_client::engine::WatchEvent;
 
@@ -16,11 +17,14 @@ pub(crate) async fn run(alliance: InAlliance, context: &Context<'_>) -> Result<(
     let after = unread.first().map_or_else(|| read.last().map_or(0, |entry| entry.id), |entry| entry.id - 1);
     context.talk("watch-start", &[]);
     let mut last = after;
+    let mut crowd = Crowd::of(&[]);
     let watching = engine.watch(number, after, |event| {
-        if let WatchEvent::Entry(entry) = &event {
-            last = entry.id;
+        match &event {
+            WatchEvent::Entry(entry) => last = entry.id,
+            WatchEvent::Members(members) => crowd = Crowd::of(members),
+            _ => {}
         }
-        tell(context, &event);
+        tell(context, &event, &crowd);
     });
     let ended = tokio::select! {
         ended = watching => ended,
@@ -31,14 +35,17 @@ pub(crate) async fn run(alliance: InAlliance, context: &Context<'_>) -> Result<(
     Ok(ended?)
 }
 
-fn tell(context: &Context<'_>, event: &WatchEvent) {
+fn tell(context: &Context<'_>, event: &WatchEvent, crowd: &Crowd) {
     match event {
         WatchEvent::Entry(entry) => {
-            context.output.people(|| json!({ "entry": entry }), || render::entry(context.language, entry));
+            context.output.people(
+                || json!({ "entry": render::entry_json(entry, crowd) }),
+                || render::entry(context.language, entry, crowd),
+            );
         }
-        WatchEvent::Offline(error) if context.output.is_json() => Output::talk(&render::line(&error.to_string())),
+        WatchEvent::Members(_) => {}
         WatchEvent::Offline(error) => {
-            context.talk("talk-offline", &[("cause", render::line(&error.to_string()).into())]);
+            Output::talk(&context.text("watch-offline", &[("cause", cause::of(error, context.language).into())]));
         }
         WatchEvent::Online => context.talk("talk-online", &[]),
         WatchEvent::Ended(status) => context.talk("read-status", &[("status", status.as_str().into())]),

@@ -142,11 +142,30 @@ impl Engine {
                 let Ok(group) = enter(state, &payload.body, &invitation.inviter, &self.environment.random) else {
                     return Ok(false);
                 };
+                if let Some(earlier) = alliances::alive(&mut step, &group.alliance().id).await? {
+                    step.rollback().await?;
+                    self.end_earlier(AllianceNumber(earlier)).await?;
+                    return Box::pin(self.take_answer(row, invitation, payload)).await;
+                }
                 self.settle_in(&mut step, row, group).await?;
                 step.commit().await?;
                 Ok(true)
             }
             _ => Ok(false),
+        }
+    }
+
+    /// Somebody was removed and let in again, and has not read that yet: its earlier part is read to its end first. Only
+    /// that ends it: a Welcome alone must not, since any member can found another group with the alliance's identifier.
+    async fn end_earlier(&self, earlier: AllianceNumber) -> Result<(), ClientError> {
+        match self.pull(earlier).await {
+            Err(error) if error.is_retryable() => return Err(error),
+            // Whatever else keeps it from being read to its end, one is in it until then.
+            Err(_) | Ok(()) => {}
+        }
+        match self.row(earlier).await?.status {
+            Status::Active => Err(ClientError::MemberAlready(earlier)),
+            _ => Ok(()),
         }
     }
 

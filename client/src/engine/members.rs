@@ -1,9 +1,11 @@
 //! Who is in an alliance.
 
+use super::naming::Named;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::store::history::ShownPerson;
+use crate::store::history::{Item, ShownPerson};
 use twiza_crypto::alliance::Role;
+use twiza_crypto::group::Group;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::words::SafetyWords;
 
@@ -23,15 +25,7 @@ pub struct MemberView {
     pub(super) identity: Identity,
 }
 
-/// A role's name for scripts.
-#[must_use]
-pub(super) fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Observer => "observer",
-        Role::Member => "member",
-        Role::Organiser => "organiser",
-    }
-}
+pub(super) use crate::store::shown::role_name;
 
 /// The role with this number, as stores keep it.
 pub(super) fn role_with_code(code: u8) -> Option<Role> {
@@ -44,6 +38,12 @@ impl MemberView {
     pub fn role_name(&self) -> &'static str {
         role_name(self.role)
     }
+
+    /// Whether this member wrote that. Names do not tell: several may have one.
+    #[must_use]
+    pub fn wrote(&self, item: &Item) -> bool {
+        matches!(item, Item::Text { sender, .. } if sender == self.identity.as_bytes())
+    }
 }
 
 impl Engine {
@@ -53,6 +53,11 @@ impl Engine {
     /// [`ClientError::NotActive`].
     pub async fn members(&self, alliance: AllianceNumber) -> Result<Vec<MemberView>, ClientError> {
         let Held { group, .. } = self.held(alliance).await?;
+        self.views(&group)
+    }
+
+    /// Everybody in a group.
+    pub(super) fn views(&self, group: &Group) -> Result<Vec<MemberView>, ClientError> {
         let own = self.profile.key.identity();
         let members = group.members()?.into_iter().map(|member| MemberView {
             number: member.leaf_index,
@@ -65,22 +70,28 @@ impl Engine {
         Ok(members.collect())
     }
 
-    /// The member with this name or number; `@` before it is dropped.
+    /// The member with this name or number; digits are a number, and after `@` stands a name.
     ///
     /// # Errors
     /// [`ClientError::UnknownMember`] or [`ClientError::AmbiguousMember`].
     pub async fn find_member(&self, alliance: AllianceNumber, text: &str) -> Result<MemberView, ClientError> {
-        let wanted = text.trim().trim_start_matches('@').to_lowercase();
-        let members = self.members(alliance).await?;
-        let named = members.iter().filter(|member| member.person.name.to_lowercase() == wanted);
-        match named.collect::<Vec<_>>().as_slice() {
-            [one] => Ok((*one).clone()),
-            [] => {
-                let number = wanted.parse().ok();
-                let found = members.into_iter().find(|member| Some(member.number) == number);
-                found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()))
-            }
-            _ => Err(ClientError::AmbiguousMember(text.to_owned())),
+        named(self.members(alliance).await?, text)
+    }
+}
+
+/// The one of these members with this name or number.
+pub(super) fn named(members: Vec<MemberView>, text: &str) -> Result<MemberView, ClientError> {
+    let wanted = match Named::typed(text) {
+        Named::Name(name) => name,
+        Named::Number(number) => {
+            let found = members.into_iter().find(|member| u64::from(member.number) == number);
+            return found.ok_or_else(|| ClientError::UnknownMember(text.to_owned()));
         }
+    };
+    let named = members.iter().filter(|member| member.person.name.to_lowercase() == wanted);
+    match named.collect::<Vec<_>>().as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(ClientError::UnknownMember(text.to_owned())),
+        _ => Err(ClientError::AmbiguousMember(text.to_owned())),
     }
 }

@@ -1,13 +1,27 @@
 //! What a front end asks for, one operation a file.
 
 mod approve;
+mod enact;
+mod everywhere;
+mod forget;
 mod found;
+mod heal;
 mod invite;
 mod join;
+mod kit;
+mod look_back;
+mod lost;
 mod members;
+mod motion;
+mod naming;
+mod notes;
 mod pull;
 mod push;
 mod read;
+mod readmit;
+mod reboot;
+mod recover;
+mod suppression;
 mod sync;
 #[cfg(feature = "test-utils")]
 mod test_utils;
@@ -16,9 +30,12 @@ mod watch;
 mod wish;
 
 pub use approve::JoinRequestView;
+pub use everywhere::Presence;
 pub use invite::NewInvitation;
 pub use members::MemberView;
+pub use motion::{MotionView, Proposed};
 pub use read::AllianceView;
+pub use reboot::RebootReport;
 pub use sync::{Outbox, SyncReport};
 #[cfg(feature = "test-utils")]
 pub use test_utils::Insider;
@@ -32,6 +49,7 @@ use crate::relay::{RelayConnection, RelayConnector, RelayError};
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::profile::{self, Profile};
 use crate::store::{Store, groups};
+use naming::Named;
 use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use std::path::Path;
@@ -55,10 +73,20 @@ pub struct Environment {
     pub connector: Arc<dyn RelayConnector>,
     /// Age at which one's own keys in an alliance are rotated by themselves, in seconds.
     pub rotate_after_seconds: u64,
+    /// Seconds between two looks at past epochs, in which nobody should go on.
+    pub look_back_after_seconds: u64,
+    /// Seconds between two looks into one's own recovery mailboxes, and between two requests to be let in again.
+    pub recovery_after_seconds: u64,
 }
+
+/// An hour: how often recovery mailboxes are looked into where nothing else is set.
+pub const RECOVERY_AFTER_SECONDS: u64 = 3600;
 
 /// Seven days: how often keys are rotated where nothing else is set.
 pub const ROTATE_AFTER_SECONDS: u64 = 7 * 24 * 3600;
+
+/// An hour: how often past epochs are looked at where nothing else is set.
+pub const LOOK_BACK_AFTER_SECONDS: u64 = 3600;
 
 /// An alliance's number in a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -161,13 +189,21 @@ impl Engine {
         Ok(self.environment.connector.connect(address)?.describe().await?)
     }
 
-    /// The alliance with this name or number.
+    /// The alliance with this name or number; digits are a number, and after `@` stands a name.
     ///
     /// # Errors
     /// [`ClientError::UnknownAlliance`] or [`ClientError::AmbiguousAlliance`].
     pub async fn find_alliance(&self, text: &str) -> Result<AllianceNumber, ClientError> {
         let rows = alliances::all(&mut *self.store.reader().await?).await?;
-        let wanted = text.trim().to_lowercase();
+        let wanted = match Named::typed(text) {
+            Named::Name(name) => name,
+            Named::Number(number) => {
+                let found = rows.iter().find(|row| row.id.cast_unsigned() == number);
+                return found
+                    .map(|row| AllianceNumber(row.id))
+                    .ok_or_else(|| ClientError::UnknownAlliance(text.to_owned()));
+            }
+        };
         let mut named: Vec<_> =
             rows.iter().filter(|row| row.name.as_ref().is_some_and(|name| name.to_lowercase() == wanted)).collect();
         // Whoever left and came back means the alliance of today.
@@ -176,11 +212,7 @@ impl Engine {
         }
         match named.as_slice() {
             [one] => Ok(AllianceNumber(one.id)),
-            [] => {
-                let number = wanted.parse().ok();
-                let found = rows.iter().find(|row| Some(row.id) == number);
-                found.map(|row| AllianceNumber(row.id)).ok_or_else(|| ClientError::UnknownAlliance(text.to_owned()))
-            }
+            [] => Err(ClientError::UnknownAlliance(text.to_owned())),
             _ => Err(ClientError::AmbiguousAlliance(text.to_owned())),
         }
     }

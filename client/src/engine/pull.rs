@@ -1,23 +1,35 @@
 //! Reading a mailbox: from the relay's page to history, in steps that are each one transaction.
 
+use super::enact::ReadAt;
+use super::heal::contradiction;
 use super::push::give_up;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::{InboundFrame, Page};
 use crate::store::alliances::{self, AllianceRow, Place, Status};
-use crate::store::history::{self, Event, NewText, ShownPerson};
+use crate::store::history::{self, Event, LostWhy, NewText, ShownPerson};
+use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
-use crate::store::{groups, reading};
+use crate::store::{groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
-use twiza_crypto::alliance::AllianceState;
-use twiza_crypto::content::{ContentKind, PARTS_BYTES_MAX, Payload};
+use twiza_crypto::alliance::{AllianceState, Role};
+use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
 use twiza_crypto::credential::Person;
-use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::epoch::{Branch, EpochKeys};
+use twiza_crypto::group::receive::JudgedCommit;
 use twiza_crypto::group::{Group, Member};
+use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::CommitFacts;
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::rival::Rival;
 use twiza_crypto::{CryptoError, Obstacle};
-use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Sequence};
+use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Receipt, Sequence};
+
+/// Days for which a mailbox is kept, unless the relay says that it keeps it longer.
+const KEEP_DAYS: u32 = 30;
+
+/// Branches of a past epoch that are watched.
+const BRANCHES_WATCHED: usize = 3;
 
 /// Whether a frame is one's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +51,10 @@ struct Mailbox<'a> {
 }
 
 impl Mailbox<'_> {
+    fn at(&self) -> ReadAt<'_> {
+        ReadAt { alliance: self.row.id, place: &self.place }
+    }
+
     /// Moves on to a frame, which must be the next.
     fn advance(&mut self, frame: &InboundFrame) -> Result<FrameDigest, ClientError> {
         if frame.sequence != self.place.cursor.next() {
@@ -56,6 +72,7 @@ impl Engine {
     /// Reads everything that is new, through any number of epochs.
     pub(super) async fn pull(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let mut held = None;
+        let mut healed = false;
         loop {
             let current = match held.take() {
                 Some(held) => held,
@@ -65,27 +82,35 @@ impl Engine {
             let keys = current.group.epoch_keys(current.row.relay.key(), current.row.place.branch)?;
             // As of before the relay is asked: another program of this profile may send meanwhile.
             let acknowledged = outbox::unread(&mut *self.store.reader().await?, alliance.0).await?;
-            let page = self.read_page(&current, &keys).await?;
-            let place = current.row.place;
-            let more = page.head.is_none();
-            let (ordinary, closing) = split_closing(page.frames)?;
-            if let Some(head) = &page.head {
-                check_head(&place, head, ordinary.len() + usize::from(closing.is_some()))?;
-                check_shown(&place, &keys.mailbox.address(), ordinary.iter().chain(&closing), head)?;
+            let page = match self.read_page(&current, &keys).await {
+                Err(ClientError::PlaceLost) if !healed && self.is_lost_by_the_relay(&current.row, &keys).await? => {
+                    healed = true;
+                    self.heal(current, &keys).await?;
+                    continue;
+                }
+                page => page?,
+            };
+            if let Some(why) = contradiction(&current.row.place, &keys.mailbox.address(), &page) {
+                if std::mem::replace(&mut healed, true) {
+                    return Err(ClientError::RelayContradiction(why));
+                }
+                self.heal(current, &keys).await?;
+                continue;
             }
+            let Page { frames, head } = page;
+            let (ordinary, closing) = split_closing(frames)?;
             if ordinary.is_empty() && closing.is_none() {
-                check_still(&place, &keys.mailbox.address(), page.head.as_ref())?;
+                if head.is_none() {
+                    return Err(ClientError::RelayContradiction("an empty page that is not the last"));
+                }
                 return self.check_receipts(&acknowledged).await;
             }
             let next = self.take_ordinary(current, &keys, &ordinary).await?;
             let Some(next) = next else { continue };
             held = match closing {
-                Some(frame) => self.take_closing(alliance, next, &keys, &frame).await?,
-                None if more => Some(next),
-                None => {
-                    self.check_end(alliance, page.head.as_ref()).await?;
-                    return self.check_receipts(&acknowledged).await;
-                }
+                Some(frame) => self.take_closing(alliance, next, &keys, &frame, head.as_ref()).await?,
+                None if head.is_none() => Some(next),
+                None => return self.check_receipts(&acknowledged).await,
             };
         }
     }
@@ -133,6 +158,7 @@ impl Engine {
     /// # Errors
     /// [`ClientError::PlaceThere`] where nothing is lost; [`ClientError::Relay`].
     pub async fn reopen(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        self.stay(alliance).await?;
         let held = self.held(alliance).await?;
         let keys = held.group.epoch_keys(held.row.relay.key(), held.row.place.branch)?;
         match self.connection(&held.row)?.read(&keys.mailbox, held.row.place.cursor).await {
@@ -166,23 +192,82 @@ impl Engine {
         if alliances::get(&mut step, row.id).await?.version != row.version {
             return Ok(None);
         }
+        let kept = self.keep_mailbox(&mut step, &row, &group, keys).await?;
         let mut mailbox = open_mailbox(&row, keys);
         for frame in frames {
             let digest = mailbox.advance(frame)?;
             reading::note_chain(&mut step, row.id, frame.sequence, &mailbox.chain).await?;
-            let payload = whole_payload(&mut step, row.id, keys, frame, &digest).await?;
+            let content = keys.frame.open(&frame.octets).ok();
+            let marked = content.as_ref().is_some_and(|content| keys.frame.is_own(&frame.octets, content));
+            let payload = whole_payload(&mut step, row.id, keys, frame, &digest, content).await?;
+            if let Some(known) = kept::known(&mut step, kept, &digest).await? {
+                self.meet_again(&mut step, &mut group, &mailbox, (kept, known), &digest, payload).await?;
+                continue;
+            }
+            kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
             let own = self.take_own(&mut step, &mut group, &mailbox, &digest, payload.is_some()).await?;
+            if marked && own == Own::No {
+                groups::apply(&mut step, row.id, &group.take_changes()).await?;
+                self.lose_place(&mut step, &row, LostWhy::OldCopy).await?;
+                step.commit().await?;
+                return Ok(None);
+            }
             let Some(payload) = payload.filter(|_| own != Own::Taken) else { continue };
+            if payload.kind == ContentKind::Rival
+                && let Ok(rival) = Rival::decode(&payload.body)
+            {
+                alliances::set_place(&mut step, row.id, &mailbox.place).await?;
+                let held = self.commit_step(step, row.id, group).await?;
+                return self.adopt(held, keys, &rival).await.map(|_| None);
+            }
             self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
             if let Own::Departure(intent) = own
                 && !group.is_leaving()?
                 && let Some(intent) = outbox::intent(&mut step, intent).await?
             {
-                give_up(&mut step, &row, &intent, Obstacle::LastOrganiser).await?;
+                let why = group.check_departure(self.profile.key.identity()).err();
+                give_up(&mut step, &row, &intent, why.map_or(Obstacle::LastOrganiser, Into::into)).await?;
             }
         }
         alliances::set_place(&mut step, row.id, &mailbox.place).await?;
         self.commit_step(step, row.id, group).await.map(Some)
+    }
+
+    /// Where the frames of the present mailbox are kept.
+    async fn keep_mailbox(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        group: &Group,
+        keys: &EpochKeys,
+    ) -> Result<i64, ClientError> {
+        if let Some(kept) = kept::find_id(step, row.id, keys).await? {
+            return Ok(kept);
+        }
+        let expires = self.environment.clock.today().0 + KEEP_DAYS;
+        kept::add(step, row.id, row.place.epoch, keys, &group.roster()?, expires).await
+    }
+
+    /// A frame that was read before: it finds its new place after a relay was healed. Of what it holds, only parts and
+    /// wishes to leave count again, by their new order. A relay that shows a frame twice gains nothing.
+    async fn meet_again(
+        &self,
+        step: &mut SqliteConnection,
+        group: &mut Group,
+        mailbox: &Mailbox<'_>,
+        (kept, known): (i64, Known),
+        digest: &FrameDigest,
+        payload: Option<Payload>,
+    ) -> Result<(), ClientError> {
+        if known.met {
+            return Ok(());
+        }
+        kept::meet(step, kept, digest, mailbox.place.cursor).await?;
+        history::settle(step, mailbox.row.id, &mailbox.place, known.sequence).await?;
+        if let Some(wish) = payload.filter(|payload| payload.kind == ContentKind::Proposal) {
+            drop(group.receive_proposal(&wish.body));
+        }
+        Ok(())
     }
 
     /// Recognises one's own frame by its digest: MLS cannot decrypt one's own messages. The last frame of a message
@@ -203,11 +288,17 @@ impl Engine {
             return Ok(Own::Taken);
         }
         match &found.want {
-            Want::Send { sent, text, .. } => {
+            Want::Send { id, sent, text } => {
                 let person = own_person(group, &self.profile.key.identity())?;
-                let new = NewText { person: &person, own: true, sent: *sent, text };
+                let new = NewText { person: &person, id: *id, own: true, sent: *sent, text };
                 history::add_text(step, mailbox.row.id, &mailbox.place, &new).await?;
                 outbox::finish(step, intent).await?;
+            }
+            Want::Say { kind, body, .. } => {
+                let person = own_person(group, &self.profile.key.identity())?;
+                let body = MessageBody::from_parts(*kind, body.clone())?;
+                outbox::finish(step, intent).await?;
+                self.take_body(step, group, &mailbox.at(), &person, &body).await?;
             }
             Want::Leave => return Ok(Own::Departure(intent)),
             _ => {}
@@ -225,7 +316,7 @@ impl Engine {
         let id = mailbox.row.id;
         match payload.kind {
             ContentKind::Message => match group.receive_message(&payload.body) {
-                Ok((person, message)) => self.take_message(step, mailbox, &person, &message).await,
+                Ok((person, message)) => self.take_message(step, group, mailbox, &person, &message).await,
                 Err(_) => history::add_event(step, id, &mailbox.place, &Event::Unreadable).await,
             },
             ContentKind::Proposal => match group.receive_proposal(&payload.body) {
@@ -235,6 +326,7 @@ impl Engine {
                 }
                 Err(_) => Ok(()),
             },
+            ContentKind::Report => self.take_report(step, mailbox.row, &payload.body).await.map(|_| ()),
             // A commit whose last part does not close the mailbox is none; other kinds do not belong here.
             _ => Ok(()),
         }
@@ -243,6 +335,7 @@ impl Engine {
     async fn take_message(
         &self,
         step: &mut SqliteConnection,
+        group: &Group,
         mailbox: &Mailbox<'_>,
         person: &Person,
         message: &Message,
@@ -252,15 +345,15 @@ impl Engine {
             let event = Event::HistoryDiffers { person: person.into() };
             history::add_event(step, id, &mailbox.place, &event).await?;
         }
+        if group.alliance().seat(&person.identity).is_some_and(|seat| seat.role == Role::Organiser) {
+            self.heard_organiser(step, id, group.alliance()).await?;
+        }
         match &message.body {
             MessageBody::Text(text) => {
-                let new = NewText { person, own: false, sent: message.sent, text };
+                let new = NewText { person, id: message.id, own: false, sent: message.sent, text };
                 history::add_text(step, id, &mailbox.place, &new).await
             }
-            _ => {
-                let event = Event::NotUnderstood { person: person.into() };
-                history::add_event(step, id, &mailbox.place, &event).await
-            }
+            body => self.take_body(step, group, &mailbox.at(), person, body).await,
         }
     }
 
@@ -271,49 +364,109 @@ impl Engine {
         held: Held,
         keys: &EpochKeys,
         frame: &InboundFrame,
+        head: Option<&Receipt>,
     ) -> Result<Option<Held>, ClientError> {
         let mut step = self.store.begin().await?;
         let row = alliances::get(&mut step, alliance.0).await?;
         if row.version != held.row.version {
             return Ok(None);
         }
+        let kept = self.keep_mailbox(&mut step, &row, &held.group, keys).await?;
         let mut mailbox = open_mailbox(&row, keys);
         let digest = mailbox.advance(frame)?;
-        let payload = whole_payload(&mut step, row.id, keys, frame, &digest).await?;
+        kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
+        if let Some(receipt) = head.filter(|head| head.closed) {
+            kept::set_receipt(&mut step, kept, receipt).await?;
+        }
+        let content = keys.frame.open(&frame.octets).ok();
+        let payload = whole_payload(&mut step, row.id, keys, frame, &digest, content).await?;
         let own = outbox::take_frame(&mut step, row.id, &digest).await?;
         if let Some((intent, _)) = own.filter(|_| payload.is_some()) {
+            kept::end(&mut step, kept, Ended::Commit).await?;
             let group = self.take_own_commit(&mut step, held.group, &mailbox, intent).await?;
             return self.commit_step(step, row.id, group).await.map(Some);
         }
         let commit = payload.filter(|payload| payload.kind == ContentKind::Commit);
         let Some((body, author)) = commit.and_then(|payload| Some((payload.body, payload.author?))) else {
+            kept::end(&mut step, kept, Ended::Branch).await?;
             self.branch_off(&mut step, held.group, &mailbox, None).await?;
             step.commit().await?;
             return Ok(None);
         };
         let culprit = held.group.verify_author(&mailbox.address, &body, &author).ok();
+        let ahead = branches_ahead(&held.group, &row)?;
         match held.group.receive_commit(&mailbox.address, &body, &author) {
-            Ok((mut group, judged)) => {
-                let (facts, own_end) = (judged.facts().clone(), judged.removes_us());
-                let (before, people) = (group.alliance().clone(), group.members()?);
-                group.merge(judged)?;
-                let events = describe(&facts, &before, &people);
-                self.note(&mut step, &mailbox, &events).await?;
-                if own_end {
-                    self.end(&mut step, &row, &facts).await?;
-                    step.commit().await?;
-                    return Ok(None);
-                }
-                self.next_epoch(&mut step, &row, &mut group).await?;
-                self.commit_step(step, row.id, group).await.map(Some)
+            Ok((group, judged)) => {
+                kept::end(&mut step, kept, Ended::Commit).await?;
+                self.follow(step, &row, &mailbox, group, judged, &ahead).await
             }
-            Err(_) => {
-                // Only the stored group is good now: what MLS did to the one in memory must not be kept.
-                let Held { group, .. } = self.hold(&mut step, row.id).await?;
-                self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
+            Err(CryptoError::OwnCopy) => {
+                self.lose_place(&mut step, &row, LostWhy::OldCopy).await?;
                 step.commit().await?;
                 Ok(None)
             }
+            Err(error) => {
+                // Only the stored group is good now: what MLS did to the one in memory must not be kept.
+                let Held { group, .. } = self.hold(&mut step, row.id).await?;
+                let report = group.report(&mailbox.address, &body);
+                kept::end(&mut step, kept, Ended::Branch).await?;
+                self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
+                if matches!(error, CryptoError::PathFailed | CryptoError::KeyLength) {
+                    self.doubt(&mut step, &row, &report).await?;
+                }
+                step.commit().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes over a commit by somebody else: the group enters the next epoch, or one is out.
+    async fn follow(
+        &self,
+        mut step: sqlx::Transaction<'static, sqlx::Sqlite>,
+        row: &AllianceRow,
+        mailbox: &Mailbox<'_>,
+        mut group: Group,
+        judged: JudgedCommit,
+        ahead: &[EpochKeys],
+    ) -> Result<Option<Held>, ClientError> {
+        let (facts, own_end) = (judged.facts().clone(), judged.removes_us());
+        let (before, people) = (group.alliance().clone(), group.members()?);
+        group.merge(judged)?;
+        self.note_readmitted(&mut step, row, &group, &facts).await?;
+        let events = describe(&facts, &before, &people);
+        self.note(&mut step, mailbox, &events).await?;
+        self.note_commit(&mut step, &mailbox.at(), &facts, &before).await?;
+        if own_end {
+            self.end(&mut step, row, &facts).await?;
+            step.commit().await?;
+            return Ok(None);
+        }
+        self.next_epoch(&mut step, row, &mut group, ahead).await?;
+        self.commit_step(step, row.id, group).await.map(Some)
+    }
+
+    /// A commit of this epoch that the relay had taken before it was rolled back, shown by a member who followed it.
+    /// Whoever has not left the epoch yet takes it over at this place of the list, as everybody here does.
+    async fn adopt(&self, held: Held, keys: &EpochKeys, rival: &Rival) -> Result<Option<Held>, ClientError> {
+        let relay = held.row.relay.key();
+        let ended = held.group.epoch_keys(relay, Branch(rival.branch))?;
+        let address = ended.mailbox.address();
+        let Ok((body, author)) = rival.open(relay, &address, &ended.frame) else { return Ok(Some(held)) };
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, held.row.id).await?;
+        if row.version != held.row.version {
+            return Ok(None);
+        }
+        let ahead = branches_ahead(&held.group, &row)?;
+        let kept = self.keep_mailbox(&mut step, &row, &held.group, keys).await?;
+        match held.group.receive_commit(&address, &body, &author) {
+            Ok((group, judged)) => {
+                kept::end(&mut step, kept, Ended::Branch).await?;
+                let mailbox = open_mailbox(&row, keys);
+                self.follow(step, &row, &mailbox, group, judged, &ahead).await
+            }
+            Err(_) => Ok(None),
         }
     }
 
@@ -338,16 +491,20 @@ impl Engine {
         intent: i64,
     ) -> Result<Group, ClientError> {
         let row = mailbox.row;
+        let ahead = branches_ahead(&group, row)?;
         let (facts, before) = (group.pending_facts()?, group.alliance().clone());
         let people = group.members()?;
         group.merge_pending()?;
+        self.note_readmitted(step, row, &group, &facts).await?;
         self.note(step, mailbox, &describe(&facts, &before, &people)).await?;
+        self.note_commit(step, &mailbox.at(), &facts, &before).await?;
         if let Some(found) = outbox::intent(step, intent).await? {
             self.after_own_commit(step, row, &found).await?;
         }
         outbox::finish(step, intent).await?;
+        self.note_taken(step, row.id).await?;
         alliances::set_rotated(step, row.id, self.environment.clock.unix_seconds()).await?;
-        self.next_epoch(step, row, &mut group).await?;
+        self.next_epoch(step, row, &mut group, &ahead).await?;
         Ok(group)
     }
 
@@ -368,7 +525,11 @@ impl Engine {
         step: &mut SqliteConnection,
         row: &AllianceRow,
         group: &mut Group,
+        ahead: &[EpochKeys],
     ) -> Result<(), ClientError> {
+        for keys in ahead {
+            watched::add(step, row.id, row.place.epoch, keys).await?;
+        }
         groups::apply(step, row.id, &group.take_changes()).await?;
         reading::leave_mailbox(step, row.id).await?;
         outbox::requeue(step, row.id).await?;
@@ -385,6 +546,9 @@ impl Engine {
         culprit: Option<&Person>,
     ) -> Result<(), ClientError> {
         let row = mailbox.row;
+        if let Some(culprit) = culprit {
+            recovery::note_culprit(step, row.id, row.place.epoch, &culprit.identity).await?;
+        }
         let event = Event::RefusedCommit { person: culprit.map(Into::into) };
         history::add_event(step, row.id, &mailbox.place, &event).await?;
         self.next_branch(step, row, mailbox.place, group).await
@@ -421,6 +585,9 @@ impl Engine {
         facts: &CommitFacts,
     ) -> Result<(), ClientError> {
         let own = self.profile.key.identity();
+        if facts.readmitted.iter().any(|person| person.identity == own) && self.is_answered(step, row).await? {
+            return Ok(());
+        }
         let status = if facts.departed.contains(&own) { Status::Left } else { Status::Removed };
         for intent in outbox::open_intents(step, row.id).await? {
             give_up(step, row, &intent, Obstacle::NotMember).await?;
@@ -429,21 +596,13 @@ impl Engine {
         groups::delete(step, row.id).await?;
         alliances::set_status(step, row.id, status).await
     }
+}
 
-    /// What is left to check when everything was read: the relay's word on the end against one's own.
-    async fn check_end(
-        &self,
-        alliance: AllianceNumber,
-        head: Option<&twiza_protocol::Receipt>,
-    ) -> Result<(), ClientError> {
-        let place = self.row(alliance).await?.place;
-        match head.filter(|head| head.sequence == place.cursor) {
-            Some(head) if Some(head.chain) != place.chain => {
-                Err(ClientError::RelayContradiction("it signs another history than it shows"))
-            }
-            _ => Ok(()),
-        }
-    }
+/// The keys of the next few branches, which are watched once the epoch is over.
+fn branches_ahead(group: &Group, row: &AllianceRow) -> Result<Vec<EpochKeys>, ClientError> {
+    let following = std::iter::successors(row.place.branch.next(), |branch| branch.next());
+    let keys = following.take(BRANCHES_WATCHED).map(|branch| group.epoch_keys(row.relay.key(), branch));
+    Ok(keys.collect::<Result<_, _>>()?)
 }
 
 fn open_mailbox<'a>(row: &'a AllianceRow, keys: &EpochKeys) -> Mailbox<'a> {
@@ -461,49 +620,6 @@ fn split_closing(mut frames: Vec<InboundFrame>) -> Result<(Vec<InboundFrame>, Op
     Ok((frames, closing))
 }
 
-/// The relay must not have less than was read before, nor announce more than it shows.
-fn check_head(place: &Place, head: &twiza_protocol::Receipt, shown: usize) -> Result<(), ClientError> {
-    if head.sequence < place.cursor {
-        return Err(ClientError::RelayContradiction("it has lost frames that it had shown before"));
-    }
-    if head.sequence.0 != place.cursor.0 + shown as u64 {
-        return Err(ClientError::RelayContradiction("it shows other frames than it signs"));
-    }
-    Ok(())
-}
-
-/// Before anything of a page is taken, the frames must be those that the relay signs, after those that were read before:
-/// whoever had read others in their place would else follow the closing frame into the next epoch, and never know.
-fn check_shown<'a>(
-    place: &Place,
-    address: &MailboxAddress,
-    shown: impl Iterator<Item = &'a InboundFrame>,
-    head: &twiza_protocol::Receipt,
-) -> Result<(), ClientError> {
-    let before = place.chain.unwrap_or_else(|| Chain::start(address));
-    let after =
-        shown.fold(before, |chain, frame| chain.append(frame.sequence, frame.closing, &FrameDigest::of(&frame.octets)));
-    if head.chain == after {
-        Ok(())
-    } else {
-        Err(ClientError::RelayContradiction("it signs another history than it shows"))
-    }
-}
-
-fn check_still(
-    place: &Place,
-    address: &MailboxAddress,
-    head: Option<&twiza_protocol::Receipt>,
-) -> Result<(), ClientError> {
-    let Some(head) = head else { return Err(ClientError::RelayContradiction("an empty page that is not the last")) };
-    let chain = place.chain.unwrap_or_else(|| Chain::start(address));
-    if head.chain == chain && head.sequence == place.cursor {
-        Ok(())
-    } else {
-        Err(ClientError::RelayContradiction("it signs another history than it had shown before"))
-    }
-}
-
 /// What a frame holds, if that is a whole payload; a part is kept. The same for all who read the mailbox, its author
 /// included.
 async fn whole_payload(
@@ -512,8 +628,9 @@ async fn whole_payload(
     keys: &EpochKeys,
     frame: &InboundFrame,
     digest: &FrameDigest,
+    content: Option<Content>,
 ) -> Result<Option<Payload>, ClientError> {
-    let Ok(content) = keys.frame.open(&frame.octets) else { return Ok(None) };
+    let Some(content) = content else { return Ok(None) };
     if content.kind == ContentKind::Part {
         reading::keep_part(step, alliance, frame.sequence, digest, &frame.octets, PARTS_BYTES_MAX).await?;
         return Ok(None);
@@ -552,14 +669,20 @@ fn describe(facts: &CommitFacts, before: &AllianceState, people: &[Member]) -> V
     let by = ShownPerson::from(&facts.author);
     let mut events = Vec::new();
     events.extend(facts.departed.iter().map(|gone| Event::Left { person: shown(*gone) }));
-    events.extend(facts.removed.iter().map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));
-    events.extend(facts.added.iter().map(|person| Event::Added { person: person.into(), by: by.clone() }));
+    let back = |identity: &Identity| facts.readmitted.iter().any(|person| person.identity == *identity);
+    let removed = facts.removed.iter().filter(|gone| !back(gone));
+    events.extend(removed.map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));
+    for person in &facts.added {
+        let (person, back, by) = (ShownPerson::from(person), back(&person.identity), by.clone());
+        events.push(if back { Event::Readmitted { person, by } } else { Event::Added { person, by } });
+    }
     for seat in facts.after.iter().flat_map(|after| &after.seats) {
         if before.seat(&seat.identity).is_some_and(|old| old.role != seat.role) {
             let role = super::members::role_name(seat.role).to_owned();
             events.push(Event::RoleChanged { person: shown(seat.identity), role, by: by.clone() });
         }
     }
+    events.extend(super::enact::describe_agreement(facts, before, shown));
     if events.is_empty() {
         events.push(Event::Rotated { person: by });
     }

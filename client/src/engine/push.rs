@@ -8,6 +8,7 @@ use crate::relay::RelayConnection;
 use crate::store::alliances::{self, AllianceRow};
 use crate::store::history::{self, Event};
 use crate::store::invitations::{self, InvitationStatus};
+use crate::store::motions::{self, MotionState};
 use crate::store::outbox::{self, Intent, IntentState, RotateCause, Want};
 use crate::store::{corrupt, groups};
 use sqlx::SqliteConnection;
@@ -71,7 +72,15 @@ pub(super) async fn give_up(
     let event = match &intent.want {
         Want::Send { text, .. } => Event::NotSent { text: text.clone(), reason },
         Want::Rotate { cause: RotateCause::User } => Event::NotDone { change: "rotate".to_owned(), reason },
-        Want::Rotate { .. } => return Ok(()),
+        // Whoever asks to come back asks again.
+        Want::Rotate { .. } | Want::Readmit { .. } => return Ok(()),
+        Want::Say { .. } => Event::NotDone { change: "motion".to_owned(), reason },
+        Want::Enact { motion } => {
+            // Else it would be tried again at once.
+            motions::set_state(step, *motion, MotionState::Void).await?;
+            Event::NotDone { change: "motion".to_owned(), reason }
+        }
+        Want::SetRules { .. } => Event::NotDone { change: "rules".to_owned(), reason },
         Want::Add { .. } => Event::NotDone { change: "add".to_owned(), reason },
         Want::Remove { .. } => Event::NotDone { change: "remove".to_owned(), reason },
         Want::SetRole { .. } => Event::NotDone { change: "role".to_owned(), reason },
@@ -113,6 +122,7 @@ impl Engine {
                 Err(error)
                     if matches!(error.code(), Some(ProblemCode::MailboxClosed | ProblemCode::MailboxUnknown)) =>
                 {
+                    self.note_refused(&row, intent).await?;
                     return Ok(Pushed::Raced);
                 }
                 // The next epoch has room: what is to be said waits for it, and the way there is kept free.
@@ -221,15 +231,24 @@ impl Engine {
         let random = &self.environment.random;
         match want {
             Want::Send { id, sent, text } => {
-                let address = keys.mailbox.address();
-                let chain = row.place.chain.unwrap_or_else(|| Chain::start(&address));
-                let view = View { sequence: row.place.cursor, chain };
-                let message = Message { id: *id, sent: *sent, view, body: MessageBody::Text(text.clone()) };
-                let octets = group.encrypt_message(&message)?;
-                let kind = ContentKind::Message;
-                let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
-                Ok(Some(Sealed { frames, closing: false, welcome: None }))
+                self.seal_message(row, group, keys, (*id, *sent), MessageBody::Text(text.clone())).map(Some)
             }
+            Want::Say { id, sent, kind, body } => {
+                let body = MessageBody::from_parts(*kind, body.clone())?;
+                self.seal_message(row, group, keys, (*id, *sent), body).map(Some)
+            }
+            Want::Enact { motion } => match self.enacting_number(step, row, group, *motion).await? {
+                Some(change) => self.seal_commit(group, keys, &change).map(Some),
+                None => Ok(None), // Somebody else was faster, or it was taken back.
+            },
+            Want::SetRules { rules } => {
+                let rules = twiza_crypto::wire::decode(rules, "rules")?;
+                if group.alliance().rules == rules {
+                    return Ok(None);
+                }
+                self.seal_commit(group, keys, &Change::SetRules(rules)).map(Some)
+            }
+            Want::Rotate { cause: RotateCause::Objection } if group.alliance().claim.is_none() => Ok(None),
             Want::Leave if group.is_leaving()? => Ok(None),
             Want::Leave => {
                 let octets = self.hold(step, row.id).await?.group.propose_leave()?;
@@ -238,6 +257,13 @@ impl Engine {
                 Ok(Some(Sealed { frames, closing: false, welcome: None }))
             }
             Want::Rotate { cause: RotateCause::Departure } if !group.has_departures() => Ok(None),
+            Want::Rotate { cause: RotateCause::Recovery } => {
+                self.seal_commit(group, keys, &Change::RenewRecovery).map(Some)
+            }
+            Want::Readmit { requests } => {
+                let change = self.readmission(step, row.id, group, requests).await?;
+                change.map(|change| self.seal_commit(group, keys, &change)).transpose()
+            }
             Want::Rotate { .. } => self.seal_commit(group, keys, &Change::Rotate).map(Some),
             Want::Remove { identity } => {
                 let identity = Identity::from_bytes(*identity);
@@ -276,6 +302,22 @@ impl Engine {
         }
     }
 
+    fn seal_message(
+        &self,
+        row: &AllianceRow,
+        group: &mut Group,
+        keys: &EpochKeys,
+        (id, sent): ([u8; 16], u64),
+        body: MessageBody,
+    ) -> Result<Sealed, ClientError> {
+        let chain = row.place.chain.unwrap_or_else(|| Chain::start(&keys.mailbox.address()));
+        let view = View { sequence: row.place.cursor, chain };
+        let octets = group.encrypt_message(&Message { id, sent, view, body })?;
+        let (kind, random) = (ContentKind::Message, &self.environment.random);
+        let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
+        Ok(Sealed { frames, closing: false, welcome: None })
+    }
+
     fn seal_commit(&self, group: &mut Group, keys: &EpochKeys, change: &Change) -> Result<Sealed, ClientError> {
         if group.has_pending() {
             group.drop_pending()?;
@@ -294,10 +336,21 @@ impl Engine {
         row: &AllianceRow,
         intent: &Intent,
     ) -> Result<(), ClientError> {
-        let Want::Add { invitations } = &intent.want else { return Ok(()) };
+        if let Want::Readmit { requests } = &intent.want {
+            let welcome = outbox::welcome(step, intent.id).await?;
+            return match welcome {
+                Some(welcome) => self.answer_requests(step, row, requests, &welcome).await,
+                None => Ok(()),
+            };
+        }
+        let invitations = match &intent.want {
+            Want::Add { invitations } => invitations.clone(),
+            Want::Enact { motion } => self.invitations_of_motion(step, row, *motion).await?,
+            _ => return Ok(()),
+        };
         let Some(welcome) = outbox::welcome(step, intent.id).await? else { return Ok(()) };
         for number in invitations {
-            let Some(found) = invitations::get(step, *number).await? else { continue };
+            let Some(found) = invitations::get(step, number).await? else { continue };
             if found.status != InvitationStatus::Requested {
                 continue;
             }
@@ -306,7 +359,7 @@ impl Engine {
             let random = &self.environment.random;
             let frames = seal_payload(&rendezvous.frame, kind, &welcome, None, FrameSize::Kib64, random)?;
             outbox::add_postings(step, row.id, None, &rendezvous.mailbox, &frames, true).await?;
-            invitations::end(step, *number, InvitationStatus::Admitted).await?;
+            invitations::end(step, number, InvitationStatus::Admitted).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::push::Pushed;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::{self, Status};
+use crate::store::kept;
 use crate::store::outbox::{self, RotateCause, Want};
 use serde::Serialize;
 
@@ -38,19 +39,49 @@ impl Engine {
         if row.status == Status::Joining {
             self.pull_answer(&row).await?;
         }
-        for _ in 0..ROUNDS_MAX {
+        self.sync_active(alliance).await?;
+        if self.row(alliance).await?.status == Status::Lost && self.try_look_back(alliance).await? {
+            self.sync_active(alliance).await?;
+        }
+        if matches!(self.row(alliance).await?.status, Status::Stuck | Status::Lost) && self.recover(alliance).await? {
+            self.sync_active(alliance).await?;
+        }
+        let row = self.row(alliance).await?;
+        self.push_rendezvous(&row).await?;
+        if row.status == Status::Active {
+            self.push_recovery(&row).await?;
+        }
+        Ok(SyncReport { status: row.status })
+    }
+
+    /// Reads and sends in turn until there is nothing more to do, or one does not take part any more.
+    async fn sync_active(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        for round in 0..ROUNDS_MAX {
             self.pull(alliance).await?;
+            if round == 0 && self.row(alliance).await?.status == Status::Active {
+                match self.read_notes(alliance).await {
+                    // Looked for again the next time: nothing else waits for it.
+                    Err(ClientError::Relay(_)) => {}
+                    read => read?,
+                }
+            }
             if self.row(alliance).await?.status != Status::Active {
                 break;
             }
             self.maintain(alliance).await?;
-            if !self.push_waiting(alliance).await? {
+            if !self.push_waiting(alliance).await? && !self.try_look_back(alliance).await? {
                 break;
             }
         }
-        let row = self.row(alliance).await?;
-        self.push_rendezvous(&row).await?;
-        Ok(SyncReport { status: row.status })
+        Ok(())
+    }
+
+    /// Looks at past epochs. Nothing else waits for it: what the relay or the way to it refuses is tried the next time.
+    async fn try_look_back(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
+        match self.look_back(alliance).await {
+            Err(ClientError::Relay(_) | ClientError::RelayContradiction(_)) => Ok(false),
+            looked => looked,
+        }
     }
 
     /// What waits to be sent in an alliance.
@@ -96,6 +127,9 @@ impl Engine {
         if let Some(cause) = cause.filter(|_| !leaving && !committing) {
             outbox::add_intent(&mut step, row.id, &Want::Rotate { cause }).await?;
         }
+        if !leaving {
+            self.enact_ready(&mut step, &held, &intents).await?;
+        }
         step.commit().await?;
         self.keep_open(&held).await
     }
@@ -109,11 +143,14 @@ impl Engine {
         }
         let grant = group.alliance().relay()?.grant.clone();
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-        self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
+        let opened = self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
         self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;
+        if let Some(kept) = kept::find_id(&mut step, row.id, &keys).await? {
+            kept::set_expires(&mut step, kept, opened.expires.0).await?;
+        }
         step.commit().await?;
         Ok(())
     }

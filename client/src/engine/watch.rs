@@ -1,6 +1,6 @@
 //! Watching an alliance: what comes is read as it comes, until the caller stops.
 
-use super::{AllianceNumber, Engine, Held};
+use super::{AllianceNumber, Engine, Held, MemberView};
 use crate::ClientError;
 use crate::store::alliances::Status;
 use crate::store::history::Entry;
@@ -14,6 +14,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// What happens while watching.
 #[derive(Debug)]
 pub enum WatchEvent {
+    /// Who is in the alliance; told before what there is to read.
+    Members(Vec<MemberView>),
     /// Something to read.
     Entry(Entry),
     /// The relay cannot be reached; it is tried again by itself.
@@ -25,7 +27,8 @@ pub enum WatchEvent {
 }
 
 impl Engine {
-    /// Reads and sends as long as the returned future is polled. Entries after `after` are told.
+    /// Reads and sends as long as the returned future is polled. Entries after `after` are told: at once what is stored,
+    /// and then what comes. All of it was read from the relay before; a change that still waits is no entry.
     ///
     /// # Errors
     /// [`ClientError`] that waiting does not mend.
@@ -37,14 +40,13 @@ impl Engine {
     ) -> Result<(), ClientError> {
         let mut pause = PAUSE_MIN;
         let mut watched: Watched = None;
+        self.tell_entries(alliance, &mut after, &mut tell).await?;
         loop {
-            match self.watch_once(alliance, &mut watched).await {
+            let watching = self.watch_once(alliance, &mut watched).await;
+            self.tell_entries(alliance, &mut after, &mut tell).await?;
+            match watching {
                 Ok(status) => {
-                    for entry in self.entries(alliance, after, false).await? {
-                        after = entry.id;
-                        tell(WatchEvent::Entry(entry));
-                    }
-                    if !matches!(status, Status::Active | Status::Joining) {
+                    if !matches!(status, Status::Active | Status::Joining | Status::Lost) {
                         tell(WatchEvent::Ended(status));
                         return Ok(());
                     }
@@ -52,7 +54,7 @@ impl Engine {
                         tell(WatchEvent::Online);
                     }
                     pause = PAUSE_MIN;
-                    wait_for_arrival(&mut watched).await;
+                    self.wait(status, &mut watched).await;
                 }
                 Err(error) if error.is_retryable() => {
                     if pause == PAUSE_MIN {
@@ -60,11 +62,47 @@ impl Engine {
                     }
                     watched = None;
                     pause = (pause * 2).min(PAUSE_MAX);
-                    tokio::time::sleep(pause).await;
+                    let [chance] = self.environment.random.array()?;
+                    tokio::time::sleep(spread(pause, chance)).await;
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Waits until something has come, or until it is time to look into the recovery mailboxes.
+    async fn wait(&self, status: Status, watched: &mut Watched) {
+        if status == Status::Lost {
+            tokio::time::sleep(PAUSE_MAX).await;
+            return;
+        }
+        let longest = Duration::from_secs(self.environment.recovery_after_seconds).max(PAUSE_MAX);
+        // Nothing came: that is as good.
+        let _ = tokio::time::timeout(longest, wait_for_arrival(watched)).await;
+    }
+
+    /// Tells what was read since.
+    async fn tell_entries(
+        &self,
+        alliance: AllianceNumber,
+        after: &mut i64,
+        tell: &mut impl FnMut(WatchEvent),
+    ) -> Result<(), ClientError> {
+        let entries = self.entries(alliance, *after, false).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        match self.members(alliance).await {
+            Ok(members) => tell(WatchEvent::Members(members)),
+            // Whoever is out knows nobody any more, and still has things to read.
+            Err(ClientError::NotActive(_)) => {}
+            Err(error) => return Err(error),
+        }
+        for entry in entries {
+            *after = (*after).max(entry.id);
+            tell(WatchEvent::Entry(entry));
+        }
+        Ok(())
     }
 
     /// Synchronises, and sees to it that the right mailbox is watched afterwards.
@@ -97,4 +135,24 @@ async fn wait_for_arrival(watched: &mut Watched) {
     }
     *watched = None;
     tokio::time::sleep(PAUSE_MIN).await;
+}
+
+/// A pause somewhere between half and one and a half of this: after an outage, one person's alliances do not come back at
+/// the same moment, by which a relay could tell that they are one person's.
+fn spread(pause: Duration, chance: u8) -> Duration {
+    pause / 2 + pause * u32::from(chance) / u32::from(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAUSE_MAX, PAUSE_MIN, spread};
+
+    #[test]
+    fn pauses_of_two_watches_have_no_common_phase() {
+        for pause in [PAUSE_MIN, PAUSE_MAX] {
+            let pauses: Vec<_> = (0..=u8::MAX).map(|chance| spread(pause, chance)).collect();
+            assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "each chance is another pause");
+            assert_eq!((pauses[0], pauses[255]), (pause / 2, pause * 3 / 2));
+        }
+    }
 }

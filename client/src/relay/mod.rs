@@ -33,6 +33,10 @@ pub enum RelayError {
     /// The relay refuses, with a code. Its own title is not shown: the words are ours, the code chooses among them.
     #[error("the relay refuses: {}", .0.code.title())]
     Refused(Box<Problem>),
+    /// The relay asks for a grant, and the one that it was given is none of its own. The user's, or its operator's, who
+    /// has taken it back.
+    #[error("the relay does not accept the grant")]
+    GrantRefused,
     /// The relay's answer is not of the protocol's form.
     #[error("the relay's answer is not understood: {0}")]
     Protocol(&'static str),
@@ -45,7 +49,7 @@ impl RelayError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => problem.code.is_retryable(),
-            Self::WrongPin { .. } | Self::Protocol(_) => false,
+            Self::WrongPin { .. } | Self::GrantRefused | Self::Protocol(_) => false,
         }
     }
 
@@ -54,6 +58,7 @@ impl RelayError {
     pub fn code(&self) -> Option<ProblemCode> {
         match self {
             Self::Refused(problem) => Some(problem.code),
+            Self::GrantRefused => Some(ProblemCode::GrantRequired),
             _ => None,
         }
     }

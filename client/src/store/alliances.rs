@@ -28,11 +28,19 @@ pub enum Status {
     Used,
     /// Invalid commits on every branch: the alliance must be founded anew.
     Stuck,
+    /// A member whose keys do not lead to where the others are: asks them for new ones.
+    Lost,
 }
 
 impl Status {
-    const ALL: [Self; 7] =
-        [Self::Joining, Self::Active, Self::Left, Self::Removed, Self::Declined, Self::Used, Self::Stuck];
+    const ALL: [Self; 8] =
+        [Self::Joining, Self::Active, Self::Left, Self::Removed, Self::Declined, Self::Used, Self::Stuck, Self::Lost];
+
+    /// Whether it is over for this profile: nothing comes any more, and nothing is to be done.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Left | Self::Removed | Self::Declined | Self::Used)
+    }
 
     /// The status as it is stored and shown to scripts.
     #[must_use]
@@ -45,6 +53,7 @@ impl Status {
             Self::Declined => "declined",
             Self::Used => "used",
             Self::Stuck => "stuck",
+            Self::Lost => "lost",
         }
     }
 }
@@ -100,13 +109,36 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<AllianceRow>, ClientError> {
-    let rows = sqlx::query("select * from alliance order by id").fetch_all(connection).await?;
+    let rows = sqlx::query("select * from alliance where forgotten = 0 order by id").fetch_all(connection).await?;
     rows.iter().map(convert).collect()
 }
 
 pub(crate) async fn get(connection: &mut SqliteConnection, id: i64) -> Result<AllianceRow, ClientError> {
-    let row = sqlx::query("select * from alliance where id = ?").bind(id).fetch_optional(connection).await?;
+    let row = sqlx::query("select * from alliance where id = ? and forgotten = 0")
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
     convert(&row.ok_or_else(|| ClientError::UnknownAlliance(id.to_string()))?)
+}
+
+/// Erases everything of an alliance but its number.
+pub(crate) async fn forget(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
+    // What belongs to it goes with it, in every table.
+    sqlx::query("delete from alliance where id = ?").bind(id).execute(&mut *connection).await?;
+    sqlx::query("insert into alliance (id, status, relay, forgotten) values (?, 'left', '', 1)")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The row of the alliance with this identifier that one takes part in.
+pub(crate) async fn alive(
+    connection: &mut SqliteConnection,
+    alliance: &AllianceId,
+) -> Result<Option<i64>, ClientError> {
+    let query = sqlx::query_scalar("select id from alliance where alliance_id = ? and status = 'active'");
+    Ok(query.bind(&alliance.as_bytes()[..]).fetch_optional(connection).await?)
 }
 
 /// Notes that a group was entered or founded.

@@ -2,6 +2,7 @@
 
 use crate::ClientError;
 use crate::store::alliances::Place;
+use crate::store::shown::{ShownAction, ShownRules};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection};
 use twiza_crypto::credential::Person;
@@ -66,6 +67,97 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+    /// Somebody came back with new keys: a member who had lost its own, or a device.
+    Readmitted {
+        /// Who.
+        person: ShownPerson,
+        /// Who let it in.
+        by: ShownPerson,
+    },
+    /// One's keys do not lead to where the others are; what is done about it, the front end says.
+    Lost {
+        /// Why.
+        why: LostWhy,
+    },
+    /// One has new keys, and takes part again. What was said meanwhile cannot be had.
+    Rejoined {
+        /// Who let one in.
+        by: ShownPerson,
+    },
+    /// Nobody has answered, however often one asked.
+    NobodyAnswered,
+    /// An organiser has founded the alliance anew.
+    Rebooted {
+        /// Who.
+        by: ShownPerson,
+        /// Whom it has left out.
+        without: Vec<ShownPerson>,
+    },
+    /// The alliance has other rules.
+    RulesChanged {
+        /// Which.
+        rules: ShownRules,
+        /// By whom.
+        by: ShownPerson,
+    },
+    /// The alliance has another name.
+    Renamed {
+        /// Which.
+        name: String,
+        /// By whom.
+        by: ShownPerson,
+    },
+    /// Somebody asks for approvals.
+    MotionProposed {
+        /// The motion's number in this profile.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+        /// Of what.
+        motion: ShownAction,
+    },
+    /// Somebody approved a motion.
+    MotionApproved {
+        /// Which.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+    },
+    /// Somebody took its motion back.
+    MotionWithdrawn {
+        /// Which.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+    },
+    /// Somebody took its approval of a motion back.
+    ApprovalWithdrawn {
+        /// Which.
+        number: i64,
+        /// Who.
+        person: ShownPerson,
+    },
+    /// A motion was carried out.
+    MotionEnacted {
+        /// Which.
+        number: i64,
+        /// By whom.
+        by: ShownPerson,
+    },
+    /// Members of several organisations say that nobody organises the alliance any more.
+    Claimed {
+        /// Who should.
+        person: ShownPerson,
+        /// Who committed it.
+        by: ShownPerson,
+    },
+    /// An organiser is there after all.
+    ClaimRejected {
+        /// Who should have become one.
+        person: ShownPerson,
+        /// Who is one.
+        by: ShownPerson,
+    },
     /// A change against the rules was refused.
     RefusedCommit {
         /// Whose, if its author's seal verifies.
@@ -80,11 +172,13 @@ pub enum Event {
     },
     /// A change of one's own that will never be made.
     NotDone {
-        /// Which: `add`, `remove`, `role`, `rotate` or `leave`.
+        /// Which: `add`, `remove`, `role`, `rules`, `motion`, `rotate` or `leave`.
         change: String,
         /// The code of the [`twiza_crypto::Obstacle`].
         reason: String,
     },
+    /// One's own rotation of keys was refused again and again: somebody may be suppressing it.
+    RotationSuppressed,
     /// A message of a member that could not be decrypted.
     Unreadable,
     /// A message of a later version of Twiza.
@@ -97,6 +191,68 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+    /// The relay had lost its end, or shows another order than before: it was restored from a backup, or lies. This
+    /// client has put back what was missing.
+    RelayHealed {
+        /// How many frames it put back.
+        frames: usize,
+    },
+    /// The relay has shown two ends of one epoch, and the other does not prevail: those who followed it come back.
+    RivalRefused {
+        /// Whose commit that was, as far as it is known.
+        person: Option<ShownPerson>,
+    },
+    /// The relay has shown two ends of one epoch, and each removes the author of the other: the alliance is apart.
+    Apart {
+        /// Whose commit the others follow.
+        person: ShownPerson,
+    },
+    /// A member cannot follow a change that others could: its author made it work for some only.
+    CannotFollow {
+        /// Who cannot.
+        person: ShownPerson,
+        /// Whose change.
+        by: Option<ShownPerson>,
+    },
+}
+
+/// Why one's place in an alliance is lost. A closed set, so that front ends can say it in any language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LostWhy {
+    /// One was away for so long that the relay no longer has what others did meanwhile.
+    Away,
+    /// The store is an old copy, and its keys were used since.
+    OldCopy,
+    /// One was on the side of a fork that does not go on.
+    Fork,
+    /// One cannot follow a change that others could.
+    CannotFollow,
+    /// The store is damaged.
+    Damaged,
+    /// The alliance was founded anew.
+    Rebooted,
+    /// This is a new device, from a recovery kit.
+    NewDevice,
+    /// One asks for new keys oneself.
+    Asked,
+}
+
+impl LostWhy {
+    /// A name for stores and scripts, which stays.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::OldCopy => "old-copy",
+            Self::Fork => "fork",
+            Self::CannotFollow => "cannot-follow",
+            Self::Damaged => "damaged",
+            Self::Rebooted => "rebooted",
+            Self::NewDevice => "new-device",
+            Self::Asked => "asked",
+        }
+    }
 }
 
 /// One thing to read.
@@ -121,6 +277,9 @@ pub enum Item {
     Text {
         /// Who wrote it.
         from: ShownPerson,
+        /// Whose identity that is: names do not tell people apart.
+        #[serde(skip)]
+        sender: [u8; 32],
         /// Whether one wrote it oneself.
         own: bool,
         /// When, in minutes since the Unix epoch, by its writer's clock.
@@ -136,11 +295,13 @@ pub enum Item {
 /// A text that was read from a mailbox.
 pub(crate) struct NewText<'a> {
     pub(crate) person: &'a Person,
+    pub(crate) id: [u8; 16],
     pub(crate) own: bool,
     pub(crate) sent: u64,
     pub(crate) text: &'a str,
 }
 
+/// Puts a text in its place; the same message a second time (its writer came back and sent it again) leaves nothing.
 pub(crate) async fn add_text(
     connection: &mut SqliteConnection,
     alliance: i64,
@@ -148,8 +309,9 @@ pub(crate) async fn add_text(
     new: &NewText<'_>,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread)
-         values (?, ?, ?, ?, 'text', ?, ?, ?, ?, ?, ?, ?)",
+        "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread, message, life)
+         select ?1, ?2, ?3, ?4, 'text', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (select life from alliance where id = ?1)
+         where not exists (select 1 from history where alliance = ?1 and message = ?12 and sender = ?5 and sent = ?8 and body = ?9)",
     )
     .bind(alliance)
     .bind(place.epoch.cast_signed())
@@ -162,6 +324,7 @@ pub(crate) async fn add_text(
     .bind(new.text)
     .bind(new.own)
     .bind(!new.own)
+    .bind(&new.id[..])
     .execute(connection)
     .await?;
     Ok(())
@@ -174,7 +337,7 @@ pub(crate) async fn add_event(
     event: &Event,
 ) -> Result<(), ClientError> {
     let body = serde_json::to_string(event).map_err(|error| ClientError::Store(error.to_string()))?;
-    sqlx::query("insert into history (alliance, epoch, branch, sequence, kind, body, unread) values (?, ?, ?, ?, 'event', ?, ?)")
+    sqlx::query("insert into history (alliance, epoch, branch, sequence, kind, body, unread, life) select ?1, ?2, ?3, ?4, 'event', ?5, ?6, life from alliance where id = ?1")
         .bind(alliance)
         .bind(place.epoch.cast_signed())
         .bind(i64::from(place.branch.0))
@@ -187,14 +350,56 @@ pub(crate) async fn add_event(
     Ok(())
 }
 
-/// Entries after one, oldest first; `unread` leaves out what was read before.
+/// The mailbox at this place is read anew: until each of its entries is settled, they only count as before.
+pub(crate) async fn displace(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
+         and life = (select life from alliance where id = ?1)",
+    )
+    .bind(alliance)
+    .bind(place.epoch.cast_signed())
+    .bind(i64::from(place.branch.0))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What stood at an old place of this mailbox stands at this one now.
+pub(crate) async fn settle(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+    old: Sequence,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "update history set sequence = ?5 where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence = ?4
+         and life = (select life from alliance where id = ?1)",
+    )
+    .bind(alliance)
+    .bind(place.epoch.cast_signed())
+    .bind(i64::from(place.branch.0))
+    .bind(-old.0.cast_signed())
+    .bind(place.cursor.0.cast_signed())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Entries after one, in the order of their places; `unread` leaves out what was read before.
 pub(crate) async fn entries(
     connection: &mut SqliteConnection,
     alliance: i64,
     after: i64,
     unread: bool,
 ) -> Result<Vec<Entry>, ClientError> {
-    let query = sqlx::query("select * from history where alliance = ? and id > ? and unread >= ? order by id");
+    let query = sqlx::query(
+        "select * from history where alliance = ? and id > ? and unread >= ?
+         order by life, epoch, branch, abs(sequence), id",
+    );
     let rows = query.bind(alliance).bind(after).bind(unread).fetch_all(connection).await?;
     rows.iter().map(convert).collect()
 }
@@ -210,6 +415,7 @@ fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Entry, ClientError> {
     let body: String = row.get("body");
     let item = if row.get::<String, _>("kind") == "text" {
         Item::Text {
+            sender: row.get::<Vec<u8>, _>("sender").try_into().map_err(|_| super::corrupt("history", "sender", id))?,
             from: ShownPerson { name: row.get("sender_name"), organisation: row.get("sender_organisation") },
             own: row.get("own"),
             sent: row.get::<i64, _>("sent").cast_unsigned(),
@@ -218,6 +424,6 @@ fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Entry, ClientError> {
     } else {
         Item::Event(serde_json::from_str(&body).map_err(|_| super::corrupt("history", "body", id))?)
     };
-    let sequence = Sequence(row.get::<i64, _>("sequence").cast_unsigned());
+    let sequence = Sequence(row.get::<i64, _>("sequence").unsigned_abs());
     Ok(Entry { id, epoch: row.get::<i64, _>("epoch").cast_unsigned(), sequence, item })
 }

@@ -7,9 +7,15 @@ pub mod alliances;
 pub(crate) mod groups;
 pub mod history;
 pub mod invitations;
+pub(crate) mod kept;
+pub mod motions;
 pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
+pub(crate) mod recovery;
+pub mod shown;
+pub(crate) mod suppressed;
+pub(crate) mod watched;
 
 use crate::ClientError;
 use crate::store::profile::Profile;
@@ -23,6 +29,7 @@ use twiza_crypto::vault::{self, StoreKey, VaultCost};
 use twiza_crypto::{CryptoError, Random};
 
 const VAULT_FILE: &str = "vault";
+const UNFINISHED_VAULT_FILE: &str = "vault.unfinished";
 const STORE_FILE: &str = "store.sqlite3";
 
 /// How long one process waits for another's step.
@@ -58,7 +65,12 @@ impl Store {
         let store = Self::connect(folder, &key, true).await?;
         profile::insert(&mut *store.reader().await?, profile).await?;
         // The vault comes last: without it there is no profile, and making one can be tried again.
-        write_private_file(&path, &octets)?;
+        // Under its name it is whole: a crash while it is written leaves a file that the next attempt replaces.
+        let unfinished = folder.join(UNFINISHED_VAULT_FILE);
+        remove_if_there(&unfinished)?;
+        write_private_file(&unfinished, &octets)?;
+        let named = fs::rename(&unfinished, &path).and_then(|()| fs::File::open(folder)?.sync_all());
+        named.map_err(|source| ClientError::File { path, source })?;
         Ok(store)
     }
 
@@ -164,7 +176,7 @@ fn create_private_folder(path: &Path) -> Result<(), ClientError> {
     builder.create(path).map_err(|source| ClientError::File { path: path.to_owned(), source })
 }
 
-fn write_private_file(path: &Path, octets: &[u8]) -> Result<(), ClientError> {
+pub(crate) fn write_private_file(path: &Path, octets: &[u8]) -> Result<(), ClientError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

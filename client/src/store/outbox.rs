@@ -15,6 +15,12 @@ pub(crate) enum Want {
     Send { id: [u8; 16], sent: u64, text: String },
     /// Let people in: numbers of invitations.
     Add { invitations: Vec<i64> },
+    /// Say something that is no text: the kind and octets of a message's body.
+    Say { id: [u8; 16], sent: u64, kind: u8, body: Vec<u8> },
+    /// Commit a motion that has its approvals: its number.
+    Enact { motion: i64 },
+    /// Set other rules, in their encoding.
+    SetRules { rules: Vec<u8> },
     /// Remove somebody.
     Remove { identity: [u8; 32] },
     /// Give somebody another role.
@@ -23,17 +29,19 @@ pub(crate) enum Want {
     Rotate { cause: RotateCause },
     /// Leave.
     Leave,
+    /// Let people in again who ask with these signed requests.
+    Readmit { requests: Vec<Vec<u8>> },
 }
 
 impl Want {
     /// Whether it is something to say.
     pub(crate) fn is_text(&self) -> bool {
-        matches!(self, Self::Send { .. })
+        matches!(self, Self::Send { .. } | Self::Say { .. })
     }
 
     /// Whether it takes a commit.
     pub(crate) fn is_commit(&self) -> bool {
-        matches!(self, Self::Add { .. } | Self::Remove { .. } | Self::SetRole { .. } | Self::Rotate { .. })
+        !matches!(self, Self::Send { .. } | Self::Say { .. } | Self::Leave)
     }
 }
 
@@ -51,6 +59,10 @@ pub(crate) enum RotateCause {
     Departure,
     /// The mailbox is full: the next epoch has another.
     Full,
+    /// One's recovery mailbox takes nothing any more: the new leaf names another.
+    Recovery,
+    /// Somebody claims that nobody organises the alliance, and one does.
+    Objection,
 }
 
 /// How far an intent is.

@@ -1,10 +1,10 @@
 //! Entering an alliance: a key package out, a Welcome in.
 
-use super::{DeviceKey, GROUP_ID_ENTRY, Group, Leaf, alliance_of, join_config, lifetime};
+use super::{DeviceKey, GROUP_ID_ENTRY, Group, Leaf, RECOVERY_KEY_ENTRY, alliance_of, join_config, lifetime};
 use crate::credential::{self, Person};
 use crate::identity::IdentityKey;
 use crate::name::Name;
-use crate::recovery::RecoveryMailbox;
+use crate::recovery::{RecoveryKey, RecoveryMailbox};
 use crate::state::Provider;
 use crate::suite::{CIPHERSUITE, capabilities, public_key_bytes};
 use crate::{CryptoError, GroupState, Random, StateChanges};
@@ -45,6 +45,14 @@ impl Joiner {
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
+    }
+
+    /// The recovery mailbox that the request's leaf names.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn recovery_key(&self) -> Result<RecoveryKey, CryptoError> {
+        RecoveryKey::from_bytes(&self.provider.get(RECOVERY_KEY_ENTRY)?)
     }
 
     /// The private keys, to be stored before the request is sent.
@@ -89,6 +97,20 @@ impl JoinRequest {
         Ok(Self { key_package, person })
     }
 
+    /// The public key of the leaf that it asks for: no two leaves have the same.
+    #[must_use]
+    pub fn leaf_key(&self) -> &[u8] {
+        self.key_package.leaf_node().signature_key().as_slice()
+    }
+
+    /// The recovery mailbox that its leaf names.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only: it was verified.
+    pub fn recovery_mailbox(&self) -> Result<RecoveryMailbox, CryptoError> {
+        RecoveryMailbox::of_leaf(self.key_package.leaf_node().extensions())
+    }
+
     /// Whether the private keys behind this request are among these entries: whether it is one's own.
     #[must_use]
     pub fn is_answerable_with(&self, state: GroupState, random: &Random) -> bool {
@@ -121,6 +143,16 @@ pub(super) fn check_key_package(key_package: &KeyPackage) -> Result<Person, Cryp
 /// [`CryptoError::Unverified`] where somebody else welcomes or a member's certificate is wrong;
 /// [`CryptoError::Mls`] where the Welcome is not for this key package.
 pub fn enter(state: GroupState, welcome: &[u8], inviter: &[u8; 32], random: &Random) -> Result<Group, CryptoError> {
+    enter_by(state, welcome, random, |sender| sender.identity.fingerprint() == *inviter).map(|(group, _)| group)
+}
+
+/// As [`enter`], where whoever welcomes is acceptable; and who that is.
+pub(super) fn enter_by(
+    state: GroupState,
+    welcome: &[u8],
+    random: &Random,
+    acceptable: impl FnOnce(&Person) -> bool,
+) -> Result<(Group, Person), CryptoError> {
     let provider = Provider::new(state, random);
     let message = MlsMessageIn::tls_deserialize_exact(welcome).map_err(|_| CryptoError::Malformed("Welcome"))?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
@@ -134,19 +166,19 @@ pub fn enter(state: GroupState, welcome: &[u8], inviter: &[u8; 32], random: &Ran
         .map_err(CryptoError::mls)?;
     let sender = staged.welcome_sender().map_err(CryptoError::mls)?;
     let sender = credential::verify(sender.credential(), sender.signature_key().as_slice())?;
-    if sender.identity.fingerprint() != *inviter {
+    if !acceptable(&sender) {
         return Err(CryptoError::Unverified("the Welcome's sender"));
     }
     let mls = staged.into_group(&provider).map_err(CryptoError::mls)?;
     let alliance = alliance_of(mls.extensions())?;
-    if alliance.id.as_bytes() != mls.group_id().as_slice() {
+    if alliance.group_id() != mls.group_id().as_slice() {
         return Err(CryptoError::Unverified("the alliance's identifier"));
     }
     provider.put(GROUP_ID_ENTRY, mls.group_id().as_slice().to_vec());
     let device = DeviceKey::load(&provider)?;
     let group = Group { mls, provider, device, alliance };
     check_tree(&group)?;
-    Ok(group)
+    Ok((group, sender))
 }
 
 /// What a newcomer checks of the tree that it was given: every leaf certified and seated, every seat with a leaf,

@@ -7,6 +7,7 @@
 pub mod commit;
 pub mod join;
 pub mod receive;
+pub mod restore;
 #[cfg(feature = "test-utils")]
 mod test_utils;
 
@@ -14,9 +15,15 @@ use crate::alliance::{AllianceId, AllianceState, Role};
 use crate::credential::{self, Person};
 use crate::epoch::{Branch, EpochKeys};
 use crate::identity::{Identity, IdentityKey};
+use crate::judge::{Refusal, check_invariants};
+use crate::ledger::Ledger;
 use crate::message::Message;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
+use crate::report::Report;
+use crate::roster::{Roster, RosterEntry};
+use crate::rules::Rules;
+use crate::seal::MarkKey;
 use crate::state::Provider;
 use crate::suite::{ALLIANCE_EXTENSION, CIPHERSUITE, RECOVERY_EXTENSION, capabilities};
 use crate::{CryptoError, GroupState, Obstacle, Random, StateChanges};
@@ -30,12 +37,16 @@ use openmls::prelude::{
 use openmls_traits::OpenMlsProvider;
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
-use twiza_protocol::RelayKey;
+use sha2::{Digest as _, Sha256};
+use twiza_protocol::{MailboxAddress, RelayKey};
 use zeroize::Zeroizing;
 
 const DEVICE_KEY_ENTRY: &[u8] = b"twiza device key";
 const RECOVERY_KEY_ENTRY: &[u8] = b"twiza recovery key";
+const NEXT_RECOVERY_KEY_ENTRY: &[u8] = b"twiza next recovery key";
 const GROUP_ID_ENTRY: &[u8] = b"twiza group id";
+/// The authenticated data of one's own pending commit, which OpenMLS does not keep.
+const PENDING_MOTION_ENTRY: &[u8] = b"twiza pending motion";
 
 /// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
 const FORWARD_DISTANCE_MAX: u32 = 10_000;
@@ -76,6 +87,10 @@ impl DeviceKey {
 
     fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
+    }
+
+    fn mark_key(&self) -> MarkKey {
+        MarkKey::of_device(self.0.as_bytes())
     }
 }
 
@@ -127,6 +142,7 @@ impl Group {
     ) -> Result<Self, CryptoError> {
         let alliance = AllianceState {
             id: AllianceId::from_bytes(random.array()?),
+            generation: 0,
             name: alliance_name.clone(),
             seats: vec![crate::alliance::Seat {
                 identity: founder.identity(),
@@ -134,6 +150,9 @@ impl Group {
                 organisation: organisation.clone(),
             }],
             relays: vec![relay],
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            claim: None,
         };
         Self::found_as(CIPHERSUITE, founder, name, alliance, random)
     }
@@ -162,7 +181,7 @@ impl Group {
             .with_leaf_node_extensions(leaf.extensions)
             .map_err(CryptoError::mls)?
             .build();
-        let id = GroupId::from_slice(alliance.id.as_bytes());
+        let id = GroupId::from_slice(&alliance.group_id());
         let mls = MlsGroup::new_with_group_id(&provider, &leaf.device, &config, id, leaf.credential);
         let mls = mls.map_err(CryptoError::mls)?;
         provider.put(GROUP_ID_ENTRY, mls.group_id().as_slice().to_vec());
@@ -261,10 +280,40 @@ impl Group {
     /// # Errors
     /// [`CryptoError::NotPossible`] where this member is out.
     pub fn epoch_keys(&self, relay: &RelayKey, branch: Branch) -> Result<EpochKeys, CryptoError> {
-        EpochKeys::export(relay, branch, |label, context, length| {
+        let keys = EpochKeys::export(relay, branch, |label, context, length| {
             let exported = self.mls.export_secret(self.provider.crypto(), label, context, length);
             exported.map_err(|_| Obstacle::NotMember.into())
-        })
+        })?;
+        Ok(keys.marking(self.device.mark_key()))
+    }
+
+    /// Who is in this epoch, to be kept when it is over.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unverified`] where leaves and seats do not match.
+    pub fn roster(&self) -> Result<Roster, CryptoError> {
+        let entry = |member: openmls::prelude::Member| {
+            let Person { identity, name, organisation } = credential::read_verified(&member.credential)?;
+            let seat = self.alliance.seat(&identity).ok_or(CryptoError::Unverified("a member without a seat"))?;
+            let signature_key = member.signature_key.try_into().map_err(|_| CryptoError::KeyLength)?;
+            Ok(RosterEntry {
+                leaf_index: member.index.u32(),
+                signature_key,
+                identity,
+                name,
+                organisation,
+                role: seat.role,
+            })
+        };
+        Ok(Roster { entries: self.mls.members().map(entry).collect::<Result<_, CryptoError>>()? })
+    }
+
+    /// Says by one's leaf key that a commit, which closed the mailbox with this address, cannot be followed.
+    #[must_use]
+    pub fn report(&self, address: &MailboxAddress, commit: &[u8]) -> Report {
+        let digest = Sha256::digest(commit).into();
+        let signature = self.device.0.sign(&Report::signed(address, &digest)).to_bytes();
+        Report::new(self.mls.own_leaf_index().u32(), digest, signature)
     }
 
     /// The keys of the mailbox that follows one's own pending commit.
@@ -307,12 +356,10 @@ impl Group {
     /// those of others ([`Group::receive_proposal`]), so that all members have the same wishes in the same order.
     ///
     /// # Errors
-    /// [`CryptoError::NotPossible`] for the last organiser, who hands the role on first.
+    /// [`CryptoError::NotPossible`] for the last organiser, who hands the role on first, and for whoever is needed for a
+    /// quorum.
     pub fn propose_leave(mut self) -> Result<Vec<u8>, CryptoError> {
-        let own = self.own_identity()?;
-        if self.organisers_after_departures(Some(own)) == 0 {
-            return Err(Obstacle::LastOrganiser.into());
-        }
+        self.check_departure(self.own_identity()?).map_err(Obstacle::from)?;
         let plaintext = join_config(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY);
         self.mls.set_configuration(self.provider.storage(), &plaintext).map_err(CryptoError::mls)?;
         let proposal = self.mls.leave_group_via_self_remove(&self.provider, &self.device);
@@ -349,9 +396,14 @@ impl Group {
         leaving.filter_map(|index| self.person_at(index).ok()).map(|person| person.identity).collect()
     }
 
-    fn organisers_after_departures(&self, further: Option<Identity>) -> usize {
-        let gone: Vec<_> = self.departures().into_iter().chain(further).collect();
-        self.alliance.clone().without(&gone).organisers()
+    /// Whether somebody may leave, after all who have said so before: then somebody still organises the alliance, and the
+    /// largest quorum that its rules ask for can be reached.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn check_departure(&self, further: Identity) -> Result<(), Refusal> {
+        let gone: Vec<_> = self.departures().into_iter().chain([further]).collect();
+        check_invariants(&self.alliance.clone().without(&gone))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Taking what others sent. Each step of trust is a type: a payload that was opened becomes a [`JudgedCommit`] only
 //! after its author's seal, MLS and the rules agreed, and only a [`JudgedCommit`] can be merged.
 
-use super::commit::sealed_by_author;
 use super::join::{check_key_package, check_tree_keys, key_length};
 use super::{Group, alliance_of};
 use crate::alliance::Role;
@@ -11,13 +10,15 @@ use crate::epoch::{Branch, EpochKeys};
 use crate::judge::{CommitFacts, Refusal, judge};
 use crate::message::Message;
 use crate::recovery::RecoveryMailbox;
+use crate::roster::sealed_by_author;
 use crate::suite::public_key_bytes;
-use crate::{CryptoError, Obstacle};
+use crate::{CryptoError, Obstacle, motion};
 use ed25519_dalek::{Signature, VerifyingKey};
 use openmls::prelude::{
-    ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, Proposal, ProtocolMessage,
-    QueuedProposal, Sender, StagedCommit,
+    ContentType, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, ProcessMessageError, ProcessedMessageContent, Proposal,
+    ProtocolMessage, QueuedProposal, Sender, StageCommitError, StagedCommit,
 };
+use openmls::treesync::errors::ApplyUpdatePathError;
 use openmls_traits::OpenMlsProvider;
 use twiza_protocol::{MailboxAddress, RelayKey};
 
@@ -70,8 +71,8 @@ impl Group {
         Ok((person, Message::decode(&application.into_bytes())?))
     }
 
-    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser is refused by
-    /// everybody alike, since all have seen the same wishes before it.
+    /// Notes a member's wish to leave, one's own as well. A wish that would leave the alliance without an organiser, or its
+    /// largest quorum out of reach, is refused by everybody alike, since all have seen the same wishes before it.
     ///
     /// # Errors
     /// [`CryptoError::Refused`] for that, and for proposals of any other kind.
@@ -83,9 +84,7 @@ impl Group {
         };
         let index = self_remover(&queued).ok_or(CryptoError::Refused(Refusal::ProposalKind))?;
         let person = self.person_at(index)?;
-        if self.organisers_after_departures(Some(person.identity)) == 0 {
-            return Err(CryptoError::Refused(Refusal::NoOrganiser));
-        }
+        self.check_departure(person.identity)?;
         self.mls.store_pending_proposal(self.provider.storage(), *queued).map_err(CryptoError::mls)?;
         Ok(person)
     }
@@ -94,7 +93,8 @@ impl Group {
     /// used up the key that the commit was encrypted with, and only in memory may that be so.
     ///
     /// # Errors
-    /// Any [`CryptoError`]: all of them mean that the epoch goes on in the next branch.
+    /// [`CryptoError::OwnCopy`] for one by one's own leaf; [`CryptoError::PathFailed`] where others may be able to follow
+    /// it; any other means that the epoch goes on in the next branch, for everybody.
     pub fn receive_commit(
         mut self,
         address: &MailboxAddress,
@@ -102,19 +102,26 @@ impl Group {
         author: &AuthorSeal,
     ) -> Result<(Self, JudgedCommit), CryptoError> {
         self.verify_author(address, octets, author)?;
+        if author.leaf_index == self.mls.own_leaf_index().u32() {
+            return Err(CryptoError::OwnCopy);
+        }
         let message = parse(octets, ContentType::Commit)?;
         if !matches!(message, ProtocolMessage::PrivateMessage(_)) {
             return Err(CryptoError::Malformed("commit"));
         }
-        let processed = self.mls.process_message(&self.provider, message).map_err(CryptoError::mls)?;
+        let processed = self.mls.process_message(&self.provider, message).map_err(commit_error)?;
         let index = sender_leaf(processed.sender())?;
         if index.u32() != author.leaf_index {
             return Err(CryptoError::Unverified("a commit's author"));
         }
+        let motion = motion::of_authenticated_data(processed.aad(), &self.alliance.id)?;
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(CryptoError::Malformed("commit"));
         };
-        let facts = self.facts(index, &staged)?;
+        if removed_leaves(&staged) != author.removes {
+            return Err(CryptoError::Unverified("a commit's claim"));
+        }
+        let facts = CommitFacts { motion, ..self.facts(index, &staged)? };
         judge(&self.alliance, &facts)?;
         Ok((self, JudgedCommit { staged, facts }))
     }
@@ -134,7 +141,10 @@ impl Group {
         let key = member.signature_key.as_slice().try_into().map_err(|_| UNVERIFIED)?;
         VerifyingKey::from_bytes(key)
             .and_then(|key| {
-                key.verify_strict(&sealed_by_author(address, commit), &Signature::from_bytes(&author.signature))
+                key.verify_strict(
+                    &sealed_by_author(address, commit, &author.removes),
+                    &Signature::from_bytes(&author.signature),
+                )
             })
             .map_err(|_| UNVERIFIED)?;
         credential::read_verified(&member.credential)
@@ -162,21 +172,25 @@ impl Group {
         Ok(())
     }
 
-    /// What a commit does, with every certificate verified and every public key measured.
+    /// What a commit does, with every certificate verified and every public key measured; but for its motion, which is
+    /// not in MLS's view of it.
     pub(super) fn facts(&self, author: LeafNodeIndex, staged: &StagedCommit) -> Result<CommitFacts, CryptoError> {
         let mut facts = CommitFacts {
             author: self.person_at(author)?,
             author_after: None,
             added: Vec::new(),
             removed: Vec::new(),
+            readmitted: Vec::new(),
             departed: Vec::new(),
             other_proposals: false,
+            motion: None,
             after: alliance_of(staged.group_context().extensions()).ok(),
         };
+        let mut gone = Vec::new();
         for queued in staged.queued_proposals() {
             match queued.proposal() {
                 Proposal::Add(add) => facts.added.push(check_key_package(add.key_package())?),
-                Proposal::Remove(remove) => facts.removed.push(self.person_at(remove.removed())?.identity),
+                Proposal::Remove(remove) => gone.push(self.person_at(remove.removed())?),
                 Proposal::SelfRemove => {
                     let leaf = self_remover(queued).ok_or(CryptoError::Malformed("proposal"))?;
                     facts.departed.push(self.person_at(leaf)?.identity);
@@ -185,6 +199,9 @@ impl Group {
                 _ => facts.other_proposals = true,
             }
         }
+        facts.removed = gone.iter().map(|person| person.identity).collect();
+        gone.retain(|person| facts.added.iter().any(|added| added.identity == person.identity));
+        facts.readmitted = gone;
         if let Some(leaf) = staged.update_path_leaf_node() {
             if key_length(leaf.encryption_key()) != public_key_bytes(self.mls.ciphersuite()) {
                 return Err(CryptoError::KeyLength);
@@ -197,6 +214,25 @@ impl Group {
             check_tree_keys(self.mls.ciphersuite(), &tree)?;
         }
         Ok(facts)
+    }
+}
+
+/// The leaves that a commit removes, in order.
+fn removed_leaves(staged: &StagedCommit) -> Vec<u32> {
+    let mut removed: Vec<u32> =
+        staged.remove_proposals().map(|queued| queued.remove_proposal().removed().u32()).collect();
+    removed.sort_unstable();
+    removed
+}
+
+/// What can differ between members who process one commit is its path (RFC 9420, section 7.5): that is told apart.
+fn commit_error<E: std::fmt::Display>(error: ProcessMessageError<E>) -> CryptoError {
+    use ApplyUpdatePathError::{MissingCiphertext, PathMismatch, UnableToDecrypt};
+    match error {
+        ProcessMessageError::InvalidCommit(StageCommitError::UpdatePathError(
+            UnableToDecrypt | PathMismatch | MissingCiphertext,
+        )) => CryptoError::PathFailed,
+        other => CryptoError::mls(other),
     }
 }
 

@@ -2,6 +2,7 @@
 //! independent implementation of MLS has as well. No build that people run has any of it.
 
 use super::Group;
+use super::commit::{Change, PendingCommit};
 use super::join::JoinRequest;
 use crate::alliance::{AllianceState, Role, Seat};
 use crate::content::AuthorSeal;
@@ -22,10 +23,24 @@ impl Group {
         }
     }
 
+    /// Builds a commit that leads to any state and carries any authenticated data, without judging it.
+    ///
+    /// # Errors
+    /// Those of MLS.
+    pub fn commit_unjudged(
+        &mut self,
+        change: &Change,
+        after: &AllianceState,
+        authenticated: Vec<u8>,
+        address: &MailboxAddress,
+    ) -> Result<PendingCommit, CryptoError> {
+        self.build(change, after, authenticated, address)
+    }
+
     /// Vouches for whatever octets, as a changed client would for its junk.
     #[must_use]
     pub fn vouch_for(&self, address: &MailboxAddress, octets: &[u8]) -> AuthorSeal {
-        self.author_seal(address, octets)
+        self.author_seal(address, octets, Vec::new())
     }
 
     /// As [`Group::found`], in another suite, and with a state of the caller's.

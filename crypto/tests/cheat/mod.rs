@@ -1,5 +1,6 @@
 //! What a cheat can make with a client of its own: key packages with any field changed and signed anew, and commits
-//! whose public keys have another length.
+//! whose public keys have another length, or whose path fails for one member.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use openmls::prelude::{
@@ -80,8 +81,20 @@ fn sign_with_label(key: &SigningKey, label: &str, content: &[u8]) -> Vec<u8> {
 
 /// An author's seal, put together by the specification and not by the crate.
 pub(crate) fn author_seal(key: &SigningKey, leaf_index: u32, address: &MailboxAddress, commit: &[u8]) -> AuthorSeal {
-    let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), &Sha256::digest(commit)].concat();
-    AuthorSeal { leaf_index, signature: key.sign(&signed).to_bytes() }
+    author_seal_removing(key, leaf_index, address, commit, &[])
+}
+
+/// The same, with a claim of whom the commit removes.
+pub(crate) fn author_seal_removing(
+    key: &SigningKey,
+    leaf_index: u32,
+    address: &MailboxAddress,
+    commit: &[u8],
+    removes: &[u32],
+) -> AuthorSeal {
+    let mut signed = [&b"twiza commit v1\0"[..], address.as_bytes(), &Sha256::digest(commit)].concat();
+    signed.extend(removes.iter().flat_map(|leaf| leaf.to_be_bytes()));
+    AuthorSeal { leaf_index, removes: removes.to_vec(), signature: key.sign(&signed).to_bytes() }
 }
 
 struct LeafSigner(SigningKey);
@@ -115,9 +128,21 @@ pub(crate) struct CheatsCommit {
 impl CheatsGroup {
     /// The group in these entries; the key pair with this number, counted from 0, gets the public key's first octets.
     pub(crate) fn load(entries: &HashMap<Vec<u8>, Vec<u8>>, key: SigningKey, cut: usize, length: usize) -> Self {
+        let crypto = CheatsCrypto { derived: AtomicUsize::new(0), cut, length, ..CheatsCrypto::honest() };
+        Self::load_with(entries, key, crypto)
+    }
+
+    /// The group in these entries; whatever is encrypted to the leaf with this index cannot be decrypted.
+    pub(crate) fn load_against(entries: &HashMap<Vec<u8>, Vec<u8>>, key: SigningKey, victim: u32) -> Self {
+        let mut cheat = Self::load_with(entries, key, CheatsCrypto::honest());
+        let found = cheat.mls.members().find(|member| member.index.u32() == victim).expect("a victim");
+        cheat.provider.crypto.victim = found.encryption_key;
+        cheat
+    }
+
+    fn load_with(entries: &HashMap<Vec<u8>, Vec<u8>>, key: SigningKey, crypto: CheatsCrypto) -> Self {
         let storage = MemoryStorage::default();
         storage.values.write().expect("a lock").extend(entries.clone());
-        let crypto = CheatsCrypto { honest: RustCrypto::default(), derived: AtomicUsize::new(0), cut, length };
         let provider = CheatsProvider { crypto, storage };
         let id = GroupId::from_slice(&entries[&b"twiza group id"[..]]);
         let mls = MlsGroup::load(provider.storage(), &id).expect("stored state").expect("a group");
@@ -186,6 +211,14 @@ struct CheatsCrypto {
     derived: AtomicUsize,
     cut: usize,
     length: usize,
+    victim: Vec<u8>,
+}
+
+impl CheatsCrypto {
+    fn honest() -> Self {
+        let (honest, derived) = (RustCrypto::default(), AtomicUsize::new(0));
+        Self { honest, derived, cut: usize::MAX, length: 0, victim: Vec::new() }
+    }
 }
 
 /// Passes calls on to the honest provider.
@@ -210,10 +243,21 @@ impl OpenMlsCrypto for CheatsCrypto {
         signature_key_gen(alg: SignatureScheme) -> Result<(Vec<u8>, Vec<u8>), CryptoError>;
         verify_signature(alg: SignatureScheme, data: &[u8], key: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
         sign(alg: SignatureScheme, data: &[u8], key: &[u8]) -> Result<Vec<u8>, CryptoError>;
-        hpke_seal(config: HpkeConfig, key: &[u8], info: &[u8], aad: &[u8], text: &[u8]) -> Result<HpkeCiphertext, CryptoError>;
         hpke_open(config: HpkeConfig, input: &HpkeCiphertext, key: &[u8], info: &[u8], aad: &[u8]) -> Result<Vec<u8>, CryptoError>;
         hpke_setup_sender_and_export(config: HpkeConfig, key: &[u8], info: &[u8], context: &[u8], length: usize) -> Result<(KemOutput, ExporterSecret), CryptoError>;
         hpke_setup_receiver_and_export(config: HpkeConfig, enc: &[u8], key: &[u8], info: &[u8], context: &[u8], length: usize) -> Result<ExporterSecret, CryptoError>;
+    }
+
+    fn hpke_seal(
+        &self,
+        config: HpkeConfig,
+        key: &[u8],
+        info: &[u8],
+        aad: &[u8],
+        text: &[u8],
+    ) -> Result<HpkeCiphertext, CryptoError> {
+        let aad = if key == self.victim { &b"another context"[..] } else { aad };
+        self.honest.hpke_seal(config, key, info, aad, text)
     }
 
     fn derive_hpke_keypair(&self, config: HpkeConfig, ikm: &[u8]) -> Result<HpkeKeyPair, CryptoError> {

@@ -12,6 +12,7 @@ use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{Change, PendingCommit};
 use twiza_crypto::group::join::{JoinRequest, Joiner, enter};
 use twiza_crypto::group::receive::JudgedCommit;
+use twiza_crypto::group::restore::{Expected, reenter};
 use twiza_crypto::identity::{Identity, IdentityKey};
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::Name;
@@ -235,4 +236,24 @@ pub(crate) fn alliance_of(count: usize) -> Vec<Party> {
         parties.push(newcomer);
     }
     parties
+}
+
+/// A member who lost its keys, with a fresh request: nothing is left of it but the identity.
+pub(crate) fn returning(member: &Party, person: &str, organisation: &str) -> (Party, JoinRequest, Vec<u8>) {
+    let random = random();
+    let key = IdentityKey::from_seed(&member.key.expose_seed());
+    let mut joiner = Joiner::new(&key, &name(person), &name(organisation), &random).expect("a key package");
+    let octets = joiner.request().to_vec();
+    let request = JoinRequest::verify(&octets).expect("one's own key package");
+    let mut stored = HashMap::new();
+    apply(&mut stored, &joiner.take_changes());
+    (Party { key, group: None, stored }, request, octets)
+}
+
+/// Enters again with the keys of a request.
+pub(crate) fn reenters(party: &mut Party, welcome: &[u8], expected: &Expected<'_>) -> Result<(), CryptoError> {
+    let state = GroupState::from_entries(party.stored.clone());
+    party.group = Some(reenter(state, welcome, expected, &random())?.0);
+    party.save();
+    Ok(())
 }

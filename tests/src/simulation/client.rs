@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tokio::task::JoinHandle;
 use twiza_client::clock::Clock;
-use twiza_client::engine::{AllianceNumber, Delivery, Environment, ROTATE_AFTER_SECONDS};
+use twiza_client::engine::{
+    AllianceNumber, Delivery, Environment, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS,
+};
 use twiza_client::{ClientError, Engine};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::name::Name;
@@ -133,6 +135,8 @@ impl Program {
             random: Random::new(Seeded(self.random.fork())),
             connector: Arc::new(self.network.clone()),
             rotate_after_seconds: ROTATE_AFTER_SECONDS,
+            look_back_after_seconds: LOOK_BACK_AFTER_SECONDS,
+            recovery_after_seconds: RECOVERY_AFTER_SECONDS,
         }
     }
 

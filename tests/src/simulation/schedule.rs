@@ -240,7 +240,8 @@ impl Run {
         let Some(index) = self.rng.choice(idle) else { return Ok(()) };
         let views = self.views(index).await?;
         let active = views.iter().rfind(|view| view.status == Status::Active).map(|view| view.number);
-        let joining = views.iter().rfind(|view| view.status == Status::Joining).map(|view| view.number);
+        let waits = |status: Status| matches!(status, Status::Joining | Status::Lost | Status::Stuck);
+        let joining = views.iter().rfind(|view| waits(view.status)).map(|view| view.number);
         let operation = match (active, joining) {
             (Some(alliance), _) => self.member_operation(index, alliance),
             (None, Some(alliance)) => Operation::Sync { alliance },

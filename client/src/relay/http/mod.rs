@@ -200,7 +200,10 @@ impl RelayConnection for HttpRelay {
             let request = self.client.request(Method::PUT, self.mailbox_url(&address, ""));
             request.header(CONTENT_TYPE, "application/json").body(body.clone())
         };
-        let response = self.signed(mailbox, Verb::Open, &body, build).await?;
+        let response = self.signed(mailbox, Verb::Open, &body, build).await.map_err(|error| match error.code() {
+            Some(ProblemCode::GrantRequired) if grant.is_some() => RelayError::GrantRefused,
+            _ => error,
+        })?;
         let opened: Opened = self.json(response).await?;
         let head = self.checked(opened.head, &address)?;
         Ok(Opened { head, ..opened })

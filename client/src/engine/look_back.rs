@@ -1,0 +1,452 @@
+//! Looking back at epochs that are over, for as long as the relay keeps them: whether it still shows their ends, and
+//! whether anybody goes on in them.
+//!
+//! ```text
+//! mailbox of a past epoch ── another end than the one that was followed ─▶ choose: stay, and show them ours; or come back
+//! its next branch ────────── reports of members who cannot follow ───────▶ more than half: come back to them
+//!                       └─── a rival commit, with the relay's signature ─▶ choose
+//! ```
+//!
+//! It is done from time to time, and at once where the relay was rolled back. Nothing here touches the present epoch but
+//! by losing one's place in it, or by going back to a branch of it.
+
+use super::heal::{Whole, put_back, read_whole};
+use super::{AllianceNumber, Engine, Held};
+use crate::ClientError;
+use crate::relay::RelayConnection;
+use crate::store::alliances::{self, AllianceRow, Place, Status};
+use crate::store::history::{self, Event, LostWhy};
+use crate::store::kept::{self, Ended, KeptFrame, KeptMailbox};
+use crate::store::watched::{self, WatchedBranch};
+use crate::store::{groups, outbox, reading};
+use sqlx::SqliteConnection;
+use std::sync::Arc;
+use twiza_crypto::content::{Assembly, ContentKind, Payload};
+use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::group::Group;
+use twiza_crypto::report::Report;
+use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
+use twiza_crypto::seal::seal_payload;
+use twiza_protocol::{Chain, FrameDigest, FrameSize, ProblemCode};
+
+/// How many past mailboxes are looked at where nothing is wrong.
+const USUALLY: usize = 4;
+
+/// How many where the relay was rolled back.
+const AFTER_ROLLBACK: usize = 256;
+
+/// What is needed to speak about past epochs.
+struct Looking {
+    row: AllianceRow,
+    connection: Arc<dyn RelayConnection>,
+    grant: Option<String>,
+}
+
+impl Engine {
+    /// Looks at past mailboxes if it is time. Whether something changed, so that there is more to read.
+    pub(super) async fn look_back(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
+        let now = self.environment.clock.unix_seconds();
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
+        let last = watched::looked_back(&mut step, row.id).await?;
+        let early = now.saturating_sub(last) < self.environment.look_back_after_seconds;
+        let waits = row.status == Status::Lost;
+        if !(row.status == Status::Active || waits) || (early && !waits) {
+            return Ok(false);
+        }
+        kept::forget_expired(&mut step, row.id, self.environment.clock.today().0).await?;
+        let past = kept::past(&mut step, row.id).await?;
+        let Ok(group) = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random) else {
+            return Ok(false);
+        };
+        step.commit().await?;
+        let grant = group.alliance().relay()?.grant.clone();
+        let looking = Looking { connection: self.connection(&row)?, grant, row };
+        let many = if last == 0 { AFTER_ROLLBACK } else { USUALLY };
+        for mailbox in past.iter().take(many) {
+            if !waits && self.look_at(&looking, mailbox).await? {
+                return Ok(true);
+            }
+        }
+        let mut epochs: Vec<u64> = past.iter().take(many).map(|mailbox| mailbox.epoch).collect();
+        if waits {
+            epochs = watched::reported(&mut *self.store.reader().await?, alliance.0).await?;
+        }
+        epochs.dedup();
+        for epoch in epochs {
+            if self.glance(&looking, epoch).await? {
+                return Ok(true);
+            }
+        }
+        let mut step = self.store.begin().await?;
+        watched::set_looked_back(&mut step, alliance.0, now.max(1)).await?;
+        step.commit().await?;
+        Ok(false)
+    }
+
+    /// Whether a past mailbox still ends as it did; if not, it is mended, or the ends are compared.
+    async fn look_at(&self, looking: &Looking, mailbox: &KeptMailbox) -> Result<bool, ClientError> {
+        let frames = kept::frames(&mut *self.store.reader().await?, mailbox.id).await?;
+        let Some(last) = frames.last() else { return Ok(false) };
+        let key = &mailbox.keys.mailbox;
+        match looking.connection.read(key, last.sequence).await {
+            Ok(page)
+                if page.frames.is_empty() && page.head.as_ref().is_some_and(|head| ends_so(mailbox, head, &frames)) =>
+            {
+                return Ok(false);
+            }
+            Ok(_) => {}
+            Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
+                if mailbox.expires < self.environment.clock.today().0 {
+                    return Ok(false);
+                }
+                looking.connection.open(key, looking.grant.as_deref()).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let (missing, whole) = put_back(&*looking.connection, key, &frames).await?;
+        let shown = whole.frames.last().filter(|frame| frame.closing).map(|frame| FrameDigest::of(&frame.octets));
+        if shown == Some(FrameDigest::of(&last.octets)) {
+            self.settle_past(looking, mailbox, &whole, missing).await?;
+            return Ok(false);
+        }
+        let Some(shown) = shown else { return Ok(false) };
+        self.compare_ends(looking, mailbox, &whole, &shown).await
+    }
+
+    /// A past mailbox is whole again: its frames stand where the relay signs that they stand.
+    async fn settle_past(
+        &self,
+        looking: &Looking,
+        mailbox: &KeptMailbox,
+        whole: &Whole,
+        missing: usize,
+    ) -> Result<(), ClientError> {
+        let row = &looking.row;
+        let mut step = self.store.begin().await?;
+        let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
+        history::displace(&mut step, row.id, &place).await?;
+        for frame in &whole.frames {
+            let digest = FrameDigest::of(&frame.octets);
+            let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
+            kept::meet(&mut step, mailbox.id, &digest, frame.sequence).await?;
+            let place = Place { cursor: frame.sequence, ..place };
+            history::settle(&mut step, row.id, &place, known.sequence).await?;
+        }
+        kept::set_receipt(&mut step, mailbox.id, &whole.head).await?;
+        if missing > 0 {
+            let event = Event::RelayHealed { frames: missing };
+            history::add_event(&mut step, row.id, &row.place, &event).await?;
+        }
+        step.commit().await?;
+        Ok(())
+    }
+
+    /// The relay shows another end of a past mailbox than the one that was followed.
+    async fn compare_ends(
+        &self,
+        looking: &Looking,
+        mailbox: &KeptMailbox,
+        whole: &Whole,
+        shown: &FrameDigest,
+    ) -> Result<bool, ClientError> {
+        let row = &looking.row;
+        if mailbox.epoch == row.place.epoch {
+            return self.go_back(row, mailbox).await;
+        }
+        let octets: Vec<&[u8]> = whole.frames.iter().map(|frame| frame.octets.as_slice()).collect();
+        let theirs = contender(mailbox, &closing_payload(&mailbox.keys, &octets));
+        let Some((ours, followed, frames)) = self.own_end(row, mailbox.epoch).await? else { return Ok(false) };
+        let choice = theirs.as_ref().map_or(Choice::First, |theirs| choose(&ours, theirs));
+        let mut step = self.store.begin().await?;
+        let person = theirs.and_then(|theirs| mailbox.roster.at(theirs.author).map(|entry| (&entry.person()).into()));
+        let news = kept::note_rival(&mut step, mailbox.id, shown).await?;
+        match (choice, person) {
+            (Choice::Second, _) => {
+                self.lose_place(&mut step, row, LostWhy::Fork).await?;
+                step.commit().await?;
+                return Ok(true);
+            }
+            (Choice::Neither, Some(person)) if news => {
+                history::add_event(&mut step, row.id, &row.place, &Event::Apart { person }).await?;
+            }
+            (Choice::First, person) if news => {
+                history::add_event(&mut step, row.id, &row.place, &Event::RivalRefused { person }).await?;
+            }
+            _ => {}
+        }
+        step.commit().await?;
+        if choice == Choice::First {
+            self.show_end(looking, &followed, &frames).await?;
+        }
+        Ok(false)
+    }
+
+    /// The commit that ended an epoch here, where it was read, and the frames that hold it.
+    async fn own_end(
+        &self,
+        row: &AllianceRow,
+        epoch: u64,
+    ) -> Result<Option<(Contender, KeptMailbox, Vec<Vec<u8>>)>, ClientError> {
+        let mut reader = self.store.reader().await?;
+        let past = kept::past(&mut reader, row.id).await?;
+        let found = past.into_iter().find(|kept| kept.epoch == epoch && kept.ended == Some(Ended::Commit));
+        let Some(mailbox) = found else { return Ok(None) };
+        let frames = kept::frames(&mut reader, mailbox.id).await?;
+        let octets: Vec<&[u8]> = frames.iter().map(|frame| frame.octets.as_slice()).collect();
+        let closing = closing_payload(&mailbox.keys, &octets);
+        Ok(contender(&mailbox, &closing).map(|ours| (ours, mailbox, closing)))
+    }
+
+    /// Shows the commit that was followed to those who followed another, in the first branch that is open.
+    async fn show_end(&self, looking: &Looking, ended: &KeptMailbox, closing: &[Vec<u8>]) -> Result<(), ClientError> {
+        let mut reader = self.store.reader().await?;
+        let Some(head) = kept::receipt(&mut reader, ended.id).await? else { return Ok(()) };
+        let frames = kept::frames(&mut reader, ended.id).await?;
+        let branches = watched::of_epoch(&mut reader, looking.row.id, ended.epoch).await?;
+        drop(reader);
+        let before = chain_before_last(ended, &frames);
+        let rival = Rival::new(ended.keys.branch, &before, &head, closing.to_vec()).encode()?;
+        let shown = |payload: &Payload| payload.kind == ContentKind::Rival && payload.body == rival;
+        self.say_in_branch(looking, &branches, ContentKind::Rival, &rival, shown).await
+    }
+
+    /// Says something in the first of these branches that is open, unless it was said there.
+    async fn say_in_branch(
+        &self,
+        looking: &Looking,
+        branches: &[WatchedBranch],
+        kind: ContentKind,
+        body: &[u8],
+        said: impl Fn(&Payload) -> bool,
+    ) -> Result<(), ClientError> {
+        for WatchedBranch { keys, .. } in branches {
+            looking.connection.open(&keys.mailbox, looking.grant.as_deref()).await?;
+            let whole = read_whole(&*looking.connection, &keys.mailbox).await?;
+            if payloads(keys, &whole).iter().any(&said) {
+                return Ok(());
+            }
+            if whole.head.closed {
+                continue;
+            }
+            for frame in seal_payload(&keys.frame, kind, body, None, FrameSize::Kib1, &self.environment.random)? {
+                looking.connection.append(&keys.mailbox, frame.as_bytes(), false).await?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Another end of a branch of the present epoch: one is still in that epoch, and reads that branch anew.
+    async fn go_back(&self, row: &AllianceRow, mailbox: &KeptMailbox) -> Result<bool, ClientError> {
+        let mut step = self.store.begin().await?;
+        let Held { row: current, mut group } = self.hold(&mut step, row.id).await?;
+        if current.version != row.version {
+            return Ok(false);
+        }
+        if group.has_pending() {
+            group.drop_pending()?;
+        }
+        group.forget_departures()?;
+        groups::apply(&mut step, row.id, &group.take_changes()).await?;
+        reading::leave_mailbox(&mut step, row.id).await?;
+        outbox::requeue(&mut step, row.id).await?;
+        kept::begin_anew(&mut step, mailbox.id).await?;
+        let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
+        history::displace(&mut step, row.id, &place).await?;
+        alliances::enter_mailbox(&mut step, row.id, &place).await?;
+        step.commit().await?;
+        Ok(true)
+    }
+
+    /// Reads the branches of a past epoch in which nobody should go on.
+    async fn glance(&self, looking: &Looking, epoch: u64) -> Result<bool, ClientError> {
+        let row = &looking.row;
+        let mut reader = self.store.reader().await?;
+        let branches = watched::of_epoch(&mut reader, row.id, epoch).await?;
+        let own = watched::own_report(&mut reader, row.id, epoch).await?;
+        drop(reader);
+        if let Some(own) = own.filter(|_| row.status == Status::Lost) {
+            let said = |payload: &Payload| payload.kind == ContentKind::Report && payload.body == own;
+            self.say_in_branch(looking, &branches, ContentKind::Report, &own, said).await?;
+        }
+        for branch in &branches {
+            let whole = match read_whole(&*looking.connection, &branch.keys.mailbox).await {
+                Err(ClientError::Relay(error)) if error.code() == Some(ProblemCode::MailboxUnknown) => break,
+                whole => whole?,
+            };
+            for payload in payloads(&branch.keys, &whole) {
+                if self.take_glanced(row, epoch, &payload).await? {
+                    return Ok(true);
+                }
+            }
+            if !whole.head.closed {
+                break;
+            }
+        }
+        self.count_reports(row, epoch).await
+    }
+
+    async fn take_glanced(&self, row: &AllianceRow, epoch: u64, payload: &Payload) -> Result<bool, ClientError> {
+        match payload.kind {
+            ContentKind::Report => {
+                let mut step = self.store.begin().await?;
+                self.take_report_of(&mut step, row, epoch, &payload.body).await?;
+                step.commit().await?;
+                Ok(false)
+            }
+            ContentKind::Rival if row.status == Status::Active => self.meet_rival(row, epoch, &payload.body).await,
+            _ => Ok(false),
+        }
+    }
+
+    /// Somebody shows another end of a past epoch than the one that was followed, with the relay's signature.
+    async fn meet_rival(&self, row: &AllianceRow, epoch: u64, body: &[u8]) -> Result<bool, ClientError> {
+        let Ok(rival) = Rival::decode(body) else { return Ok(false) };
+        let Some((ours, ..)) = self.own_end(row, epoch).await? else { return Ok(false) };
+        let past = kept::past(&mut *self.store.reader().await?, row.id).await?;
+        let of_branch = |kept: &&KeptMailbox| kept.epoch == epoch && kept.keys.branch.0 == rival.branch;
+        let Some(mailbox) = past.iter().find(of_branch) else { return Ok(false) };
+        let address = mailbox.keys.mailbox.address();
+        let Ok((commit, seal)) = rival.open(row.relay.key(), &address, &mailbox.keys.frame) else { return Ok(false) };
+        let Ok(theirs) = Contender::verify(&mailbox.roster, &address, &commit, &seal) else { return Ok(false) };
+        if theirs.digest == ours.digest {
+            return Ok(false);
+        }
+        let choice = choose(&ours, &theirs);
+        let mut step = self.store.begin().await?;
+        let news = kept::note_rival(&mut step, mailbox.id, &FrameDigest::from_bytes(theirs.digest)).await?;
+        match (choice, mailbox.roster.at(theirs.author)) {
+            (Choice::Second, _) => self.lose_place(&mut step, row, LostWhy::Fork).await?,
+            (Choice::Neither, Some(author)) if news => {
+                let person = (&author.person()).into();
+                history::add_event(&mut step, row.id, &row.place, &Event::Apart { person }).await?;
+            }
+            _ => {}
+        }
+        step.commit().await?;
+        Ok(choice == Choice::Second)
+    }
+
+    /// Whichever side of a commit that works for some is smaller comes back to the other.
+    async fn count_reports(&self, row: &AllianceRow, epoch: u64) -> Result<bool, ClientError> {
+        let mut step = self.store.begin().await?;
+        let reports = watched::reports(&mut step, row.id, epoch).await?;
+        let own = watched::own_report(&mut step, row.id, epoch).await?.is_some();
+        let past = kept::past(&mut step, row.id).await?;
+        let members = past.iter().find(|kept| kept.epoch == epoch).map_or(usize::MAX, |kept| kept.roster.entries.len());
+        let most = reports.saturating_mul(2) > members;
+        match (row.status, own) {
+            (Status::Lost, true) if most => {
+                watched::withdraw_own_report(&mut step, row.id, epoch).await?;
+                step.commit().await?;
+                self.stay(AllianceNumber(row.id)).await?;
+                Ok(true)
+            }
+            (Status::Active, false) if most && row.place.epoch > epoch => {
+                self.lose_place(&mut step, row, LostWhy::Fork).await?;
+                step.commit().await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// A member's report on the epoch that is being read. Whether it is news.
+    pub(super) async fn take_report(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        body: &[u8],
+    ) -> Result<bool, ClientError> {
+        self.take_report_of(step, row, row.place.epoch, body).await
+    }
+
+    async fn take_report_of(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        epoch: u64,
+        body: &[u8],
+    ) -> Result<bool, ClientError> {
+        let Ok(report) = Report::decode(body) else { return Ok(false) };
+        let past = kept::past(step, row.id).await?;
+        let verified = past
+            .iter()
+            .filter(|kept| kept.epoch == epoch)
+            .find_map(|kept| report.verify(&kept.roster, &kept.keys.mailbox.address()).ok().map(|entry| (kept, entry)));
+        let Some((kept, reporter)) = verified else { return Ok(false) };
+        let news = watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, None).await?;
+        if news && reporter.identity != self.profile.key.identity() {
+            let frames = kept::frames(step, kept.id).await?;
+            let octets: Vec<&[u8]> = frames.iter().map(|frame| frame.octets.as_slice()).collect();
+            let author = contender(kept, &closing_payload(&kept.keys, &octets)).map(|author| author.author);
+            let by = author.and_then(|leaf| kept.roster.at(leaf)).map(|entry| (&entry.person()).into());
+            let event = Event::CannotFollow { person: (&reporter.person()).into(), by };
+            history::add_event(step, row.id, &row.place, &event).await?;
+        }
+        Ok(news)
+    }
+
+    /// A commit works for others, maybe, and not here: one says so in the next branch, and asks to be let in again. If
+    /// more than half of the members say so, they go on there instead.
+    pub(super) async fn doubt(
+        &self,
+        step: &mut SqliteConnection,
+        row: &AllianceRow,
+        report: &Report,
+    ) -> Result<(), ClientError> {
+        let octets = report.encode()?;
+        let epoch = row.place.epoch;
+        watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, Some(&octets)).await?;
+        let current = alliances::get(step, row.id).await?;
+        if current.status != Status::Active {
+            return Ok(());
+        }
+        let Held { row: current, group } = self.hold(step, row.id).await?;
+        let keys = group.epoch_keys(current.relay.key(), current.place.branch)?;
+        watched::add(step, row.id, epoch, &keys).await?;
+        self.lose_place(step, &current, LostWhy::CannotFollow).await
+    }
+}
+
+/// Whether this is the relay's word on the end that was read.
+fn ends_so(mailbox: &KeptMailbox, head: &twiza_protocol::Receipt, frames: &[KeptFrame]) -> bool {
+    let chain = chain_of(mailbox, frames);
+    head.closed && head.chain == chain && frames.last().is_some_and(|last| last.sequence == head.sequence)
+}
+
+fn chain_of(mailbox: &KeptMailbox, frames: &[KeptFrame]) -> Chain {
+    let next =
+        |chain: Chain, frame: &KeptFrame| chain.append(frame.sequence, frame.closing, &FrameDigest::of(&frame.octets));
+    frames.iter().fold(Chain::start(&mailbox.keys.mailbox.address()), next)
+}
+
+fn chain_before_last(mailbox: &KeptMailbox, frames: &[KeptFrame]) -> Chain {
+    chain_of(mailbox, frames.split_last().map_or(&[][..], |(_, earlier)| earlier))
+}
+
+/// The frames of a mailbox that hold its closing payload.
+fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>> {
+    let Some(last) = frames.last() else { return Vec::new() };
+    let earlier = keys.frame.open(last).map(|content| content.earlier).unwrap_or_default();
+    let find = |digest: &FrameDigest| frames.iter().find(|frame| FrameDigest::of(frame) == *digest);
+    let parts = earlier.iter().filter_map(find);
+    parts.chain([last]).map(|frame| frame.to_vec()).collect()
+}
+
+/// What these frames claim, if somebody of that epoch vouches for it.
+fn contender(mailbox: &KeptMailbox, frames: &[Vec<u8>]) -> Option<Contender> {
+    let (commit, seal) = sealed_commit(&mailbox.keys.frame, frames.iter().map(Vec::as_slice)).ok()?;
+    Contender::verify(&mailbox.roster, &mailbox.keys.mailbox.address(), &commit, &seal).ok()
+}
+
+/// The whole payloads in a mailbox.
+fn payloads(keys: &EpochKeys, whole: &Whole) -> Vec<Payload> {
+    let mut assembly = Assembly::default();
+    let opened = whole
+        .frames
+        .iter()
+        .filter_map(|frame| Some((FrameDigest::of(&frame.octets), keys.frame.open(&frame.octets).ok()?)));
+    opened.filter_map(|(digest, content)| assembly.push(digest, content)).collect()
+}

@@ -1,0 +1,127 @@
+//! Branches of past epochs in which nobody should go on, and what was read there.
+
+use crate::ClientError;
+use crate::store::corrupt;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use twiza_crypto::epoch::{Branch, EpochKeys};
+
+/// A branch that one does not follow.
+#[derive(Debug)]
+pub(crate) struct WatchedBranch {
+    pub(crate) keys: EpochKeys,
+}
+
+pub(crate) async fn add(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+    keys: &EpochKeys,
+) -> Result<(), ClientError> {
+    sqlx::query(
+        "insert into watched_branch (alliance, epoch, branch, mailbox_seed, frame_key) values (?, ?, ?, ?, ?)
+         on conflict do nothing",
+    )
+    .bind(alliance)
+    .bind(epoch.cast_signed())
+    .bind(i64::from(keys.branch.0))
+    .bind(&keys.mailbox.expose_seed()[..])
+    .bind(&keys.frame.expose()[..])
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Those of one epoch, in their order.
+pub(crate) async fn of_epoch(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+) -> Result<Vec<WatchedBranch>, ClientError> {
+    let query = sqlx::query("select * from watched_branch where alliance = ? and epoch = ? order by branch");
+    query.bind(alliance).bind(epoch.cast_signed()).fetch_all(connection).await?.iter().map(convert).collect()
+}
+
+/// Notes that a member cannot follow a commit. Whether that is news.
+pub(crate) async fn add_report(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+    commit: &[u8; 32],
+    leaf_index: u32,
+    own: Option<&[u8]>,
+) -> Result<bool, ClientError> {
+    let query = sqlx::query(
+        "insert into report (alliance, epoch, commit_digest, leaf_index, own) values (?, ?, ?, ?, ?)
+         on conflict do nothing",
+    );
+    let query = query.bind(alliance).bind(epoch.cast_signed()).bind(&commit[..]).bind(i64::from(leaf_index)).bind(own);
+    Ok(query.execute(connection).await?.rows_affected() > 0)
+}
+
+/// The largest number of members who reported one commit of an epoch.
+pub(crate) async fn reports(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+) -> Result<usize, ClientError> {
+    let query = sqlx::query_scalar(
+        "select coalesce(max(n), 0) from (select count(*) as n from report where alliance = ? and epoch = ? group by commit_digest)",
+    );
+    let count: i64 = query.bind(alliance).bind(epoch.cast_signed()).fetch_one(connection).await?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// One's own report of an epoch.
+pub(crate) async fn own_report(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+) -> Result<Option<Vec<u8>>, ClientError> {
+    let query = sqlx::query_scalar("select own from report where alliance = ? and epoch = ? and own is not null");
+    Ok(query.bind(alliance).bind(epoch.cast_signed()).fetch_optional(connection).await?)
+}
+
+/// Epochs in which one reported oneself, and has not decided yet.
+pub(crate) async fn reported(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<u64>, ClientError> {
+    let query = sqlx::query_scalar("select distinct epoch from report where alliance = ? and own is not null");
+    let epochs: Vec<i64> = query.bind(alliance).fetch_all(connection).await?;
+    Ok(epochs.into_iter().map(i64::cast_unsigned).collect())
+}
+
+/// One's own report counts as everybody's from now on: most members say the same, and go on.
+pub(crate) async fn withdraw_own_report(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+) -> Result<(), ClientError> {
+    let query = sqlx::query("update report set own = null where alliance = ? and epoch = ?");
+    query.bind(alliance).bind(epoch.cast_signed()).execute(connection).await?;
+    Ok(())
+}
+
+/// When past mailboxes were last looked at, in seconds since the Unix epoch.
+pub(crate) async fn looked_back(connection: &mut SqliteConnection, alliance: i64) -> Result<u64, ClientError> {
+    let query = sqlx::query_scalar::<_, i64>("select looked_back from alliance where id = ?");
+    Ok(query.bind(alliance).fetch_one(connection).await?.cast_unsigned())
+}
+
+/// Notes it; 0 asks for a look at all of them.
+pub(crate) async fn set_looked_back(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    now: u64,
+) -> Result<(), ClientError> {
+    let query = sqlx::query("update alliance set looked_back = ? where id = ?");
+    query.bind(now.cast_signed()).bind(alliance).execute(connection).await?;
+    Ok(())
+}
+
+fn convert(row: &SqliteRow) -> Result<WatchedBranch, ClientError> {
+    let epoch: i64 = row.get("epoch");
+    let key = |column| -> Result<[u8; 32], ClientError> {
+        row.get::<Vec<u8>, _>(column).try_into().map_err(|_| corrupt("watched_branch", column, epoch))
+    };
+    let branch = u8::try_from(row.get::<i64, _>("branch")).map_err(|_| corrupt("watched_branch", "branch", epoch))?;
+    Ok(WatchedBranch { keys: EpochKeys::kept(&key("mailbox_seed")?, &key("frame_key")?, Branch(branch)) })
+}

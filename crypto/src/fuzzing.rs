@@ -1,0 +1,54 @@
+//! Decoders that are private otherwise, for tests that feed them with anything. Behind the feature `test-utils`: no build
+//! that people run has it.
+
+use crate::CryptoError;
+use crate::content::Content;
+use crate::credential::{self, Person};
+use crate::recovery::RecoveryMailbox;
+use crate::suite::RECOVERY_EXTENSION;
+use openmls::prelude::{BasicCredential, Extension, Extensions, UnknownExtension};
+
+/// Reads what is under a frame's seal, padding included.
+///
+/// # Errors
+/// Those of the decoder.
+pub fn decode_content(octets: &[u8]) -> Result<Content, CryptoError> {
+    Content::decode_padded(octets)
+}
+
+/// The octets of a content, without padding.
+///
+/// # Errors
+/// [`CryptoError::Bug`] only.
+pub fn encode_content(content: &Content) -> Result<Vec<u8>, CryptoError> {
+    content.encode()
+}
+
+/// Reads a credential without verifying its certificate.
+///
+/// # Errors
+/// Those of the decoder.
+pub fn read_credential(octets: &[u8]) -> Result<Person, CryptoError> {
+    credential::read_verified(&BasicCredential::new(octets.to_vec()).into())
+}
+
+/// Reads a credential and verifies its certificate for a leaf key.
+///
+/// # Errors
+/// Those of [`credential::verify`].
+pub fn verify_credential(octets: &[u8], leaf_key: &[u8]) -> Result<Person, CryptoError> {
+    credential::verify(&BasicCredential::new(octets.to_vec()).into(), leaf_key)
+}
+
+/// Reads the leaf extension that names a recovery mailbox; gives the mailbox and its octets again.
+///
+/// # Errors
+/// Those of the decoder.
+pub fn decode_recovery_mailbox(octets: &[u8]) -> Result<(RecoveryMailbox, Vec<u8>), CryptoError> {
+    let extension = Extension::Unknown(RECOVERY_EXTENSION, UnknownExtension(octets.to_vec()));
+    let mailbox = RecoveryMailbox::of_leaf(&Extensions::single(extension).map_err(CryptoError::mls)?)?;
+    match mailbox.extension()? {
+        Extension::Unknown(_, again) => Ok((mailbox, again.0)),
+        _ => Err(CryptoError::Bug("a recovery extension of another type")),
+    }
+}
