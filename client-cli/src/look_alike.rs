@@ -60,7 +60,13 @@ fn people(item: &Item) -> Vec<&ShownPerson> {
     match item {
         Item::Text { from, .. } => vec![from],
         Item::Event(
-            Event::Added { person, by } | Event::Removed { person, by } | Event::RoleChanged { person, by, .. },
+            Event::Added { person, by }
+            | Event::Removed { person, by }
+            | Event::RoleChanged { person, by, .. }
+            | Event::Readmitted { person, by }
+            | Event::Claimed { person, by }
+            | Event::ClaimRejected { person, by }
+            | Event::CannotFollow { person, by: Some(by) },
         ) => vec![person, by],
         Item::Event(
             Event::Leaving { person }
@@ -68,7 +74,19 @@ fn people(item: &Item) -> Vec<&ShownPerson> {
             | Event::Rotated { person }
             | Event::RefusedCommit { person: Some(person) }
             | Event::NotUnderstood { person }
-            | Event::HistoryDiffers { person },
+            | Event::HistoryDiffers { person }
+            | Event::MotionProposed { person, .. }
+            | Event::MotionApproved { person, .. }
+            | Event::MotionWithdrawn { person, .. }
+            | Event::ApprovalWithdrawn { person, .. }
+            | Event::RivalRefused { person: Some(person) }
+            | Event::Apart { person }
+            | Event::CannotFollow { person, by: None }
+            | Event::Rejoined { by: person }
+            | Event::Rebooted { by: person, .. }
+            | Event::RulesChanged { by: person, .. }
+            | Event::Renamed { by: person, .. }
+            | Event::MotionEnacted { by: person, .. },
         ) => vec![person],
         Item::Event(_) => Vec::new(),
     }

@@ -91,7 +91,8 @@ fn refused_by_all(parties: &mut [Party], commit: &[u8], keys: &[(u32, SigningKey
         let epoch = party.group().epoch();
         for (leaf_index, key) in keys {
             let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), &Sha256::digest(commit)].concat();
-            let seal = AuthorSeal { leaf_index: *leaf_index, signature: key.sign(&signed).to_bytes() };
+            let seal =
+                AuthorSeal { leaf_index: *leaf_index, removes: Vec::new(), signature: key.sign(&signed).to_bytes() };
             assert!(party.try_receive_commit(&address, commit, &seal).is_err(), "taken, as by leaf {leaf_index}");
         }
         assert!(party.group_mut().receive_proposal(commit).is_err());

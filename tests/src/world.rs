@@ -155,6 +155,14 @@ impl World {
         Ok(Engine::open(&self.folder.path().join(name), PASSPHRASE, environment).await?)
     }
 
+    /// Somebody's profile opened anew, as [`World::attentive`].
+    ///
+    /// # Errors
+    /// Whatever keeps the profile from being opened.
+    pub async fn attentive_again(&self, name: &str) -> Result<Engine> {
+        Ok(Engine::open(&self.folder_of(name), PASSPHRASE, attentive()).await?)
+    }
+
     /// A second program of somebody who has a profile already, as `watch` beside `send` is.
     ///
     /// # Errors

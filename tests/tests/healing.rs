@@ -21,8 +21,8 @@ struct Everybody {
 
 impl Everybody {
     async fn meet(world: &World) -> Result<Self> {
-        let amina = world.person("Amina", "Nour").await?;
-        let (karim, zineb) = (world.person("Karim", "Amal").await?, world.person("Zineb", "Tafat").await?);
+        let amina = world.attentive("Amina", "Nour").await?;
+        let (karim, zineb) = (world.attentive("Karim", "Amal").await?, world.attentive("Zineb", "Tafat").await?);
         let first = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
         let second = admit(&amina, first, &karim).await?;
         let third = admit(&amina, first, &zineb).await?;
@@ -215,13 +215,13 @@ async fn a_profile_restored_from_an_old_copy_notices_and_comes_back_with_new_key
     let folder = world.folder_of("Karim");
     all.karim.close().await;
     copy_folder(&folder, copy.path())?;
-    all.karim = world.again("Karim").await?;
+    all.karim = world.attentive_again("Karim").await?;
     all.karim.send(all.of[1], "from the newer copy").await?;
     all.sync().await?;
     all.karim.close().await;
     std::fs::remove_dir_all(&folder)?;
     copy_folder(copy.path(), &folder)?;
-    all.karim = world.again("Karim").await?;
+    all.karim = world.attentive_again("Karim").await?;
     all.sync().await?;
     let told = all.karim.entries(all.of[1], 0, false).await?;
     assert!(told.iter().any(|entry| matches!(entry.item, Item::Event(Event::Lost { .. }))), "{told:?}");

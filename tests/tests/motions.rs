@@ -38,6 +38,8 @@ async fn person_at(clock: &Arc<Moved>, folder: &Path, name: &str, organisation: 
         clock: clock.clone(),
         random: os_random(),
         rotate_after_seconds: ROTATE_AFTER_SECONDS,
+        look_back_after_seconds: 0,
+        recovery_after_seconds: 0,
     };
     let cost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
     let (name, organisation) = (Name::new(name)?, Name::new(organisation)?);

@@ -245,7 +245,7 @@ fn port(address: &str) -> Result<&str> {
 
 #[test]
 fn help() -> Result<()> {
-    let commands: [&[&str]; 42] = [
+    let commands: [&[&str]; 43] = [
         &[],
         &["init"],
         &["whoami"],

@@ -1,6 +1,6 @@
 //! `twiza motion propose|list|approve|withdraw`: what several organisations decide together.
 
-use super::invite::RoleName;
+use super::role;
 use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -28,8 +28,8 @@ pub(crate) enum Proposal {
     Role {
         #[command(flatten)]
         named: Named,
-        #[arg(value_enum, value_name = "ROLE")]
-        role: RoleName,
+        #[arg(value_name = "ROLE")]
+        role: String,
     },
     Name {
         #[command(flatten)]
@@ -76,7 +76,8 @@ async fn run_proposal(proposal: Proposal, context: &Context<'_>) -> Result<(), F
     let action = match proposal {
         Proposal::Remove(Named { member, .. }) => engine.removal(alliance, &typed::composed(&member)).await?,
         Proposal::Role { named: Named { member, .. }, role } => {
-            engine.new_role(alliance, &typed::composed(&member), role.into()).await?
+            let (role, _) = role::parse(context.language, &role)?;
+            engine.new_role(alliance, &typed::composed(&member), role).await?
         }
         Proposal::Name { name, .. } => Action::Rename(Name::composed(&name)?),
         Proposal::Succession(Named { member, .. }) => engine.succession(alliance, &typed::composed(&member)).await?,

@@ -126,12 +126,13 @@ fn of_crypto() -> Result<Seeds> {
     let content = Content {
         kind: ContentKind::Commit,
         earlier: vec![FrameDigest::of(b"a part")],
-        author: Some(AuthorSeal { leaf_index: 3, signature: [8; 64] }),
+        author: Some(AuthorSeal { leaf_index: 3, removes: vec![5], signature: [8; 64] }),
+        mark: Some([9; 16]),
         body: b"a commit".to_vec(),
     };
     let mut padded = fuzzing::encode_content(&content)?;
     padded.resize(256, 0);
-    let part = Content { kind: ContentKind::Part, earlier: Vec::new(), author: None, body: vec![1; 9] };
+    let part = Content { kind: ContentKind::Part, earlier: Vec::new(), author: None, mark: None, body: vec![1; 9] };
     let frame =
         seal_payload(&fixture::frame_key(), ContentKind::Message, b"a payload", None, FrameSize::Kib1, &seeded(21))?;
     let invitation = fixture::invitation();
@@ -215,7 +216,7 @@ fn of_group() -> Result<Seeds> {
     let proposal = load(&of_second)?.propose_leave()?;
     let key = SigningKey::from_bytes(&fixture.author_device);
     let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), &Sha256::digest(&fixture.commit)].concat();
-    let seal = AuthorSeal { leaf_index: leaf, signature: key.sign(&signed).to_bytes() };
+    let seal = AuthorSeal { leaf_index: leaf, removes: Vec::new(), signature: key.sign(&signed).to_bytes() };
     Ok(vec![
         ("author_seal", "commit", wire::encode(&seal)?),
         ("mls_message", "message", [&[0][..], &fixture.message].concat()),

@@ -178,6 +178,8 @@ async fn make_profile(folder: &Path, passphrase: &str, name: &str) -> Result<()>
         clock: Arc::new(SystemClock),
         random: os_random(),
         rotate_after_seconds: ROTATE_AFTER_SECONDS,
+        look_back_after_seconds: 0,
+        recovery_after_seconds: 0,
     };
     let (name, organisation) = (Name::new(name)?, Name::new("Nour")?);
     Engine::create(folder, passphrase, COST, &name, &organisation, environment).await?.close().await;

@@ -34,7 +34,11 @@ pub fn mls_message(data: &[u8]) -> bool {
             let address = fixture.mailbox();
             let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), &Sha256::digest(octets)].concat();
             let key = ed25519_dalek::SigningKey::from_bytes(&fixture.author_device);
-            let seal = AuthorSeal { leaf_index: fixture.author_leaf, signature: key.sign(&signed).to_bytes() };
+            let seal = AuthorSeal {
+                leaf_index: fixture.author_leaf,
+                removes: Vec::new(),
+                signature: key.sign(&signed).to_bytes(),
+            };
             let epoch = group.epoch();
             match group.receive_commit(&address, octets, &seal) {
                 Err(_) => false,
