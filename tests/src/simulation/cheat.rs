@@ -87,6 +87,7 @@ pub(super) struct Expected {
 /// Frames that a cheat made, and what they are for.
 pub(super) struct Forged {
     pub(super) address: MailboxAddress,
+    pub(super) epoch: u64,
     pub(super) frames: Vec<Vec<u8>>,
     pub(super) closing: bool,
     /// Whether the closing frame must be held against the cheat by name.
@@ -98,6 +99,7 @@ pub(super) struct Forged {
 /// What a cheat keeps of places that it has been to.
 pub(super) struct Memory {
     pub(super) keys: EpochKeys,
+    pub(super) epoch: u64,
     /// The frame that closed it, if that had come.
     pub(super) closing: Option<Vec<u8>>,
 }
@@ -151,8 +153,11 @@ impl Forger {
             }
             Cheat::WritesIntoThePast => {
                 let junk = self.junk_frame();
-                let address = self.rng.choice(past).map_or_else(|| self.address(), |past| past.keys.mailbox.address());
-                Ok(Forged { address, ..self.closing_with(vec![junk], false) })
+                let forged = self.closing_with(vec![junk], false);
+                // It may be open: another cheat may still be there.
+                let past = self.rng.choice(past).map(|past| (past.keys.mailbox.address(), past.epoch));
+                let (address, epoch) = past.unwrap_or((forged.address, forged.epoch));
+                Ok(Forged { address, epoch, ..forged })
             }
         }
     }
@@ -162,7 +167,14 @@ impl Forger {
     }
 
     fn closing_with(&self, frames: Vec<Vec<u8>>, convicts: bool) -> Forged {
-        Forged { address: self.address(), frames, closing: true, convicts, unreadable: false }
+        Forged {
+            address: self.address(),
+            epoch: self.insider.group.epoch(),
+            frames,
+            closing: true,
+            convicts,
+            unreadable: false,
+        }
     }
 
     fn junk(&mut self, length: usize) -> Vec<u8> {

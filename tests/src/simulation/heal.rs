@@ -7,7 +7,7 @@ use super::witness::Witness;
 use super::{PROFILES, Promise, RECOVERY, Recovery, Scenario};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use twiza_client::engine::AllianceView;
+use twiza_client::engine::{AllianceView, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS};
 use twiza_client::store::alliances::Status;
 
 /// Rounds of synchronising after which everybody must agree.
@@ -107,6 +107,8 @@ impl Run {
     async fn come_to_rest(&mut self) -> Result<(), String> {
         let mut before = None;
         for _ in 0..ROUNDS_MAX {
+            // What clients look after from time to time, they look after now.
+            self.now.fetch_add(LOOK_BACK_AFTER_SECONDS.max(RECOVERY_AFTER_SECONDS), Ordering::Relaxed);
             self.synchronise().await?;
             let now = self.relay.shelf.frames();
             if before == Some(now) {
@@ -123,7 +125,7 @@ impl Run {
         let up: Vec<usize> = up.map(|one| one.index).collect();
         for index in up {
             for view in self.views(index).await? {
-                if matches!(view.status, Status::Active | Status::Joining) {
+                if matches!(view.status, Status::Active | Status::Joining | Status::Lost | Status::Stuck) {
                     self.calmly(index, Operation::Sync { alliance: view.number }).await?;
                 }
             }
@@ -140,7 +142,9 @@ impl Run {
         }
         let members = self.members().await?;
         let latest = members.iter().map(|(_, view)| view.epoch).max();
-        if members.is_empty() || members.iter().any(|(profile, _)| !self.lost.contains(profile)) {
+        if members.is_empty()
+            || members.iter().any(|(profile, view)| view.status != Status::Lost && !self.lost.contains(profile))
+        {
             return Ok(());
         }
         self.count("a silent alliance goes on");
@@ -154,14 +158,16 @@ impl Run {
         let mut members = Vec::new();
         for profile in 0..PROFILES {
             let views = self.views(profile).await?.into_iter();
-            members.extend(views.filter(|view| view.status == Status::Active).map(|view| (profile, view)));
+            members.extend(
+                views.filter(|view| matches!(view.status, Status::Active | Status::Lost)).map(|view| (profile, view)),
+            );
         }
         Ok(members)
     }
 
     /// Everybody who can say something says it, and everybody reads.
     async fn exchange_messages(&mut self) -> Result<(), String> {
-        for (profile, view) in self.members().await? {
+        for (profile, view) in self.members().await?.into_iter().filter(|(_, view)| view.status == Status::Active) {
             let text = format!("{profile} asks whether everybody is there");
             self.calmly(profile, Operation::Send { alliance: view.number, text }).await?;
         }

@@ -18,13 +18,15 @@ const OWN_CLOSINGS_MAX: usize = 10;
 pub enum Lie {
     /// Gives receipts for frames and does not keep them.
     DropsAcknowledged,
-    /// Exchanges frames that some have read already.
+    /// Exchanges frames of an open mailbox that some have read already.
     Reorders,
+    /// Exchanges frames of a mailbox that some have left already, or loses its end, so that it is open again.
+    RewritesThePast,
     /// Shows old frames again, of this mailbox or of another.
     Replays,
     /// Keeps from somebody what has come lately.
     WithholdsTail,
-    /// Loses the last frames of a mailbox for good.
+    /// Loses the last frames of an open mailbox for good.
     Truncates,
     /// Shows two groups of members two histories, and lets them go on apart.
     TwoHistories,
@@ -42,9 +44,10 @@ pub enum Lie {
 
 impl Lie {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DropsAcknowledged,
         Self::Reorders,
+        Self::RewritesThePast,
         Self::Replays,
         Self::WithholdsTail,
         Self::Truncates,
@@ -60,16 +63,17 @@ impl Lie {
     #[must_use]
     pub const fn promise(self) -> Promise {
         match self {
+            Self::Replays | Self::WithholdsTail | Self::ClosesItself | Self::FloodsJunk => Promise::Healed,
+            // A frame that is sent again after more than five later ones of its sender cannot be read by others.
             Self::DropsAcknowledged
-            | Self::Replays
-            | Self::WithholdsTail
-            | Self::OtherMailbox
-            | Self::ClosesItself
-            | Self::FloodsJunk => Promise::Healed,
-            Self::Truncates | Self::RollsBack | Self::EmptyDisk => Promise::Detected,
-            // An epoch's commit says nothing of the frames before it: whoever has read others in their place goes on
-            // into the next epoch like everybody.
-            Self::Reorders | Self::TwoHistories => Promise::Survived,
+            | Self::Reorders
+            | Self::Truncates
+            | Self::RollsBack
+            | Self::EmptyDisk
+            | Self::OtherMailbox => Promise::Detected,
+            // Nothing that members send in an epoch says what they have read in the one before, and a place that a
+            // client has never seen is opened by it, though others may have been there.
+            Self::RewritesThePast | Self::TwoHistories => Promise::Survived,
         }
     }
 
@@ -79,6 +83,7 @@ impl Lie {
         match self {
             Self::DropsAcknowledged => "lie: drops what it acknowledged",
             Self::Reorders => "lie: reorders",
+            Self::RewritesThePast => "lie: rewrites the past",
             Self::Replays => "lie: replays",
             Self::WithholdsTail => "lie: withholds the end",
             Self::Truncates => "lie: truncates",
@@ -139,9 +144,11 @@ impl Liar {
                 None => self.backup = Some(shelf.clone()),
             },
             Lie::EmptyDisk => *shelf = Shelf::default(),
-            Lie::Reorders => return self.reorder(shelf),
+            Lie::Reorders => return self.reorder(shelf, |mailbox| !mailbox.is_closed()),
+            Lie::RewritesThePast if self.rng.bool() => return self.reorder(shelf, Mailbox::is_closed),
+            Lie::RewritesThePast => return self.truncate(shelf, Mailbox::is_closed),
             Lie::Replays => return self.replay(shelf),
-            Lie::Truncates => return self.truncate(shelf),
+            Lie::Truncates => return self.truncate(shelf, |mailbox| !mailbox.is_closed()),
             Lie::ClosesItself => return self.close(shelf),
             Lie::FloodsJunk => return self.flood(shelf),
         }
@@ -194,10 +201,9 @@ impl Liar {
         }
     }
 
-    fn reorder(&mut self, shelf: &mut Shelf) -> bool {
-        let Some((address, mailbox)) = shelf.pick(&mut self.rng, |mailbox| mailbox.ordinary() > 1) else {
-            return false;
-        };
+    fn reorder(&mut self, shelf: &mut Shelf, which: impl Fn(&Mailbox) -> bool) -> bool {
+        let wished = |mailbox: &Mailbox| mailbox.ordinary() > 1 && which(mailbox);
+        let Some((address, mailbox)) = shelf.pick(&mut self.rng, wished) else { return false };
         let first = self.rng.usize(0..mailbox.ordinary() - 1);
         mailbox.swap(&address, first, first + 1);
         true
@@ -212,8 +218,9 @@ impl Liar {
         true
     }
 
-    fn truncate(&mut self, shelf: &mut Shelf) -> bool {
-        let Some((address, mailbox)) = shelf.pick(&mut self.rng, |mailbox| mailbox.len() > 0) else { return false };
+    fn truncate(&mut self, shelf: &mut Shelf, which: impl Fn(&Mailbox) -> bool) -> bool {
+        let wished = |mailbox: &Mailbox| mailbox.len() > 0 && which(mailbox);
+        let Some((address, mailbox)) = shelf.pick(&mut self.rng, wished) else { return false };
         let length = self.rng.usize(0..mailbox.len());
         shelf.truncate(&address, length);
         true

@@ -35,7 +35,7 @@ pub(super) fn check(case: &Case<'_>) -> Result<(), String> {
     check_nobody_is_stuck(case)?;
     check_one_history(case)?;
     for witness in parts(case) {
-        let is_behind = case.lost.contains(&witness.client);
+        let is_behind = witness.is_lost() || case.lost.contains(&witness.client);
         check_nothing_odd(witness, case.expected, is_behind)?;
     }
     for (text, sent) in case.sent {
@@ -63,7 +63,12 @@ pub(super) fn check_detected(case: &Case<'_>, told: &BTreeSet<usize>) -> Result<
     let calm: Vec<Witness> = parts.iter().filter(|one| !warned(one)).map(|one| (*one).clone()).collect();
     let calm = Case { witnesses: &calm, ..*case };
     if calm.witnesses.iter().any(Witness::is_active) {
-        check_nobody_is_stuck(&calm)?;
+        check_one_state(&calm)?;
+    }
+    // A wish to leave waits for somebody else's commit: whoever is told must act before it can go.
+    if calm.witnesses.iter().filter(|one| one.is_active()).count() == parts.iter().filter(|one| one.is_active()).count()
+    {
+        check_outboxes(&calm)?;
     }
     for (text, sent) in case.sent.iter().filter(|(_, sent)| calm.witnesses.iter().any(|one| one.client == sent.client))
     {
@@ -77,19 +82,33 @@ fn parts<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Witness> {
 }
 
 fn check_nobody_is_stuck(case: &Case<'_>) -> Result<(), String> {
+    check_outboxes(case)?;
+    check_one_state(case)
+}
+
+fn active<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Witness> {
+    case.witnesses.iter().filter(|witness| witness.is_active() && !case.lost.contains(&witness.client))
+}
+
+fn check_outboxes(case: &Case<'_>) -> Result<(), String> {
+    match active(case).find(|witness| witness.outbox != Outbox::default()) {
+        Some(Witness { client, outbox, .. }) => {
+            Err(format!("{client} never gets rid of what it wants to say or do: {outbox:?}"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_one_state(case: &Case<'_>) -> Result<(), String> {
     if let Some(stuck) = case.witnesses.iter().find(|witness| witness.view.status == Status::Stuck) {
         return Err(format!("{} is stuck", stuck.client));
     }
-    let active = case.witnesses.iter().filter(|witness| witness.is_active() && !case.lost.contains(&witness.client));
-    let active: Vec<&Witness> = active.collect();
-    let Some(first) = active.first() else {
-        return if case.lost.is_empty() { Err("nobody is left".to_owned()) } else { Ok(()) };
+    let Some(first) = active(case).next() else {
+        let is_lost = !case.lost.is_empty() || case.witnesses.iter().any(Witness::is_lost);
+        return if is_lost { Ok(()) } else { Err("nobody is left".to_owned()) };
     };
-    for witness in &active {
-        let Witness { client, outbox, view, .. } = witness;
-        if *outbox != Outbox::default() {
-            return Err(format!("{client} never gets rid of what it wants to say or do: {outbox:?}"));
-        }
+    for witness in active(case) {
+        let Witness { client, view, .. } = witness;
         if view.epoch != first.view.epoch || witness.state != first.state {
             let states = (&first.state, &witness.state);
             let epochs = (first.view.epoch, view.epoch);
@@ -101,15 +120,15 @@ fn check_nobody_is_stuck(case: &Case<'_>) -> Result<(), String> {
 
 fn check_one_history(case: &Case<'_>) -> Result<(), String> {
     let mut reference = BTreeMap::<u64, (usize, Vec<String>)>::new();
-    let (behind, others): (Vec<&Witness>, Vec<&Witness>) =
-        parts(case).partition(|witness| witness.is_active() && case.lost.contains(&witness.client));
+    let (behind, others): (Vec<&Witness>, Vec<&Witness>) = parts(case)
+        .partition(|witness| witness.is_lost() || witness.is_active() && case.lost.contains(&witness.client));
     for witness in others.iter().chain(&behind) {
         let client = witness.client;
         let epochs = witness.epochs();
         if let Some((early, _)) = epochs.iter().find(|(epoch, _)| **epoch < witness.joined()) {
             return Err(format!("{client} reads epoch {early}, but joined in {}", witness.joined()));
         }
-        for epoch in witness.joined()..=witness.view.epoch {
+        for epoch in witness.present().into_iter().flatten() {
             let found = epochs.get(&epoch).cloned().unwrap_or_default();
             let may_miss = epoch == witness.view.epoch && case.lost.contains(&client);
             match reference.get(&epoch) {
@@ -145,7 +164,8 @@ fn check_nothing_odd(witness: &Witness, expected: Option<&Expected>, is_behind: 
             _ => {}
         }
     }
-    for epoch in witness.joined()..witness.view.epoch + u64::from(!is_behind) {
+    let last = witness.view.epoch;
+    for epoch in witness.present().into_iter().flatten().filter(|epoch| !is_behind || *epoch != last) {
         let (refused, all) = (found.refusals.get(&epoch), expected.refusals.get(&epoch));
         if refused != all {
             return Err(format!("{client} refused {refused:?} in epoch {epoch}, and should have refused {all:?}"));
@@ -165,7 +185,7 @@ fn check_once(case: &Case<'_>, text: &str, sent: Sent) -> Result<(), String> {
     let good = match sent.told {
         Told::Nothing => said + given_up <= 1,
         Told::Acknowledged => said == 1 && given_up == 0,
-        Told::Queued if case.lost.contains(&sent.client) => said + given_up <= 1,
+        Told::Queued if case.lost.contains(&sent.client) || own().any(Witness::is_lost) => said + given_up <= 1,
         Told::Queued => said + given_up == 1,
         Told::Refused => said == 0,
     };

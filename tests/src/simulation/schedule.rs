@@ -164,9 +164,9 @@ impl Run {
         let mut forger = Forger { insider, rng: self.rng.fork() };
         // Whoever is leaving, for one, cannot make a commit: its client would not let it either.
         let Ok(forged) = forger.forge(cheat, &self.memories) else { return Ok(()) };
-        self.memories.push(Memory { keys: forger.insider.keys, closing: None });
+        self.memories.push(Memory { keys: forger.insider.keys, epoch, closing: None });
         self.note(|| format!("{profile} cheats in epoch {epoch}: {cheat:?}"));
-        self.put(profile, epoch, cheat, forged);
+        self.put(profile, cheat, forged);
         Ok(())
     }
 
@@ -180,8 +180,8 @@ impl Run {
         }
     }
 
-    fn put(&mut self, profile: usize, epoch: u64, cheat: Cheat, forged: Forged) {
-        let Forged { address, frames, closing, convicts, unreadable } = forged;
+    fn put(&mut self, profile: usize, cheat: Cheat, forged: Forged) {
+        let Forged { address, epoch, frames, closing, convicts, unreadable } = forged;
         if closing && self.expected.refusals.get(&epoch).is_some_and(|all| all.len() >= CLOSINGS_MAX) {
             return;
         }
@@ -240,7 +240,8 @@ impl Run {
         let Some(index) = self.rng.choice(idle) else { return Ok(()) };
         let views = self.views(index).await?;
         let active = views.iter().rfind(|view| view.status == Status::Active).map(|view| view.number);
-        let joining = views.iter().rfind(|view| view.status == Status::Joining).map(|view| view.number);
+        let waits = |status: Status| matches!(status, Status::Joining | Status::Lost | Status::Stuck);
+        let joining = views.iter().rfind(|view| waits(view.status)).map(|view| view.number);
         let operation = match (active, joining) {
             (Some(alliance), _) => self.member_operation(index, alliance),
             (None, Some(alliance)) => Operation::Sync { alliance },

@@ -4,7 +4,7 @@ use super::client::Done;
 use std::collections::BTreeMap;
 use twiza_client::engine::{AllianceView, Delivery, Outbox};
 use twiza_client::store::alliances::Status;
-use twiza_client::store::history::{Entry, Event, Item};
+use twiza_client::store::history::{Entry, Event, Item, LostWhy};
 use twiza_client::{ClientError, Engine};
 
 /// One client's part in the alliance: somebody who was removed and let in again has two.
@@ -83,6 +83,33 @@ impl Witness {
         epochs
     }
 
+    /// The epochs in which it read all that there was: up to where its place was lost, and from where it was let in
+    /// again. In the epoch in which it was lost it may have read less, and after a fork what it had read is not what the
+    /// others have.
+    pub(super) fn present(&self) -> Vec<std::ops::RangeInclusive<u64>> {
+        let (mut present, mut since) = (Vec::new(), Some(self.joined()));
+        for (epoch, event) in self.events() {
+            match event {
+                Event::Lost { why: LostWhy::Away | LostWhy::Asked } => {
+                    present.extend(since.take().filter(|since| *since < epoch).map(|since| since..=epoch - 1));
+                }
+                Event::Lost { .. } => {
+                    since = None;
+                    present.clear();
+                }
+                Event::Rejoined { .. } => since = Some(epoch),
+                _ => {}
+            }
+        }
+        present.extend(since.map(|since| since..=self.view.epoch));
+        present
+    }
+
+    /// Whether it has lost its place and nobody has let it in again.
+    pub(super) fn is_lost(&self) -> bool {
+        self.view.status == Status::Lost
+    }
+
     /// The epoch in which it became a member.
     pub(super) fn joined(&self) -> u64 {
         let joined = self.entries.iter().find(|entry| matches!(entry.item, Item::Event(Event::Joined)));
@@ -94,7 +121,8 @@ impl Witness {
     }
 
     pub(super) fn took_part(&self) -> bool {
-        matches!(self.view.status, Status::Active | Status::Left | Status::Removed | Status::Stuck)
+        use Status as S;
+        matches!(self.view.status, S::Active | S::Left | S::Removed | S::Stuck | S::Lost)
     }
 
     /// Whether it is a part of somebody that is told in the history itself that something is wrong.
