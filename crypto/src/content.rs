@@ -49,6 +49,8 @@ pub enum ContentKind {
     Report,
     /// A commit of this epoch that a rolled-back relay had taken before another ([`crate::rival`]).
     Rival,
+    /// Digests of frames that stand in a past mailbox, but were not there when members went on from it.
+    Missed,
     /// Somebody's request to join, in a rendezvous mailbox.
     JoinRequest,
     /// An MLS Welcome, in a rendezvous mailbox.
@@ -72,6 +74,7 @@ impl ContentKind {
             Self::Commit => 3,
             Self::Report => 4,
             Self::Rival => 5,
+            Self::Missed => 6,
             Self::JoinRequest => 16,
             Self::Welcome => 17,
             Self::Decline => 18,
@@ -90,6 +93,7 @@ impl ContentKind {
             3 => Self::Commit,
             4 => Self::Report,
             5 => Self::Rival,
+            6 => Self::Missed,
             16 => Self::JoinRequest,
             17 => Self::Welcome,
             18 => Self::Decline,

@@ -150,8 +150,8 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
         return Err(Refusal::AnchorChanged);
     }
     check_membership(before, facts, after)?;
-    check_readmissions(before, facts, after)?;
     authority::check(before, facts, author, after)?;
+    check_readmissions(before, facts, after)?;
     check_invariants(after)
 }
 

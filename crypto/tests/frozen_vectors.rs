@@ -125,8 +125,10 @@ fn a_frame_by_a_member_that_holds_no_content_is_refused() {
 
 #[test]
 fn kinds_of_content_are_frozen() {
-    use ContentKind::{Commit, Decline, JoinRequest, Message, Part, Proposal, Recovery, Report, Rival, Welcome};
-    let codes = [Part, Message, Proposal, Commit, Report, Rival, JoinRequest, Welcome, Decline, Recovery];
+    use ContentKind::{
+        Commit, Decline, JoinRequest, Message, Missed, Part, Proposal, Recovery, Report, Rival, Welcome,
+    };
+    let codes = [Part, Message, Proposal, Commit, Report, Rival, Missed, JoinRequest, Welcome, Decline, Recovery];
     let codes = codes.map(ContentKind::code);
     assert_eq!(hex(&codes), frozen("content kinds"));
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, Environment, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS};
+use twiza_client::engine::{
+    AllianceNumber, Environment, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS,
+};
 use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::store::history::Item;
@@ -186,7 +188,7 @@ async fn create(folder: &Path, name: &str, organisation: &str, environment: Envi
 }
 
 fn attentive() -> Environment {
-    Environment { recovery_after_seconds: 0, ..environment() }
+    Environment { recovery_after_seconds: 0, look_back_after_seconds: 0, ..environment() }
 }
 
 fn environment() -> Environment {
@@ -196,7 +198,7 @@ fn environment() -> Environment {
         clock,
         random: os_random(),
         rotate_after_seconds: ROTATE_AFTER_SECONDS,
-        look_back_after_seconds: 0,
+        look_back_after_seconds: LOOK_BACK_AFTER_SECONDS,
         recovery_after_seconds: RECOVERY_AFTER_SECONDS,
     }
 }

@@ -110,10 +110,13 @@ pub(super) async fn put_back(
 }
 
 impl Engine {
-    /// Whether a mailbox that the relay does not know, though it had it, cannot have expired: then the relay lost it.
+    /// Whether a mailbox that the relay does not know, though it had it, cannot have expired by the relay's own clock:
+    /// then the relay lost it.
     pub(super) async fn is_lost_by_the_relay(&self, row: &AllianceRow, keys: &EpochKeys) -> Result<bool, ClientError> {
         let kept = kept::find(&mut *self.store.reader().await?, row.id, keys).await?;
-        Ok(kept.is_some_and(|kept| self.environment.clock.today().0 <= kept.expires))
+        let Some(kept) = kept else { return Ok(false) };
+        let today = self.connection(row)?.describe().await?.relay_time.day();
+        Ok(today.0 <= kept.expires)
     }
 
     /// Puts back what the relay lost of the present mailbox, and begins to read it anew.

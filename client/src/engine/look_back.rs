@@ -17,8 +17,9 @@ use crate::relay::RelayConnection;
 use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event, LostWhy};
 use crate::store::kept::{self, Ended, KeptFrame, KeptMailbox};
+use crate::store::outbox::{self, Want};
 use crate::store::watched::{self, WatchedBranch};
-use crate::store::{groups, outbox, reading};
+use crate::store::{groups, reading};
 use sqlx::SqliteConnection;
 use std::sync::Arc;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
@@ -97,7 +98,7 @@ impl Engine {
             }
             Ok(_) => {}
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
-                if mailbox.expires < self.environment.clock.today().0 {
+                if mailbox.expires < looking.connection.describe().await?.relay_time.day().0 {
                     return Ok(false);
                 }
                 looking.connection.open(key, looking.grant.as_deref()).await?;
@@ -126,9 +127,15 @@ impl Engine {
         let mut step = self.store.begin().await?;
         let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
         history::displace(&mut step, row.id, &place).await?;
+        let mut missed = Vec::new();
         for frame in &whole.frames {
             let digest = FrameDigest::of(&frame.octets);
-            let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
+            let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else {
+                if mailbox.keys.frame.open(&frame.octets).is_ok() {
+                    missed.extend_from_slice(digest.as_bytes());
+                }
+                continue;
+            };
             kept::meet(&mut step, mailbox.id, &digest, frame.sequence).await?;
             let place = Place { cursor: frame.sequence, ..place };
             history::settle(&mut step, row.id, &place, known.sequence).await?;
@@ -138,8 +145,35 @@ impl Engine {
             let event = Event::RelayHealed { frames: missing };
             history::add_event(&mut step, row.id, &row.place, &event).await?;
         }
+        let branches = watched::of_epoch(&mut step, row.id, mailbox.epoch).await?;
         step.commit().await?;
-        Ok(())
+        if missed.is_empty() {
+            return Ok(());
+        }
+        // Their keys are gone here. Whoever wrote them is told that the others have not read them.
+        let said = |payload: &Payload| payload.kind == ContentKind::Missed && payload.body == missed;
+        self.say_in_branch(looking, &branches, ContentKind::Missed, &missed, said).await
+    }
+
+    /// Others went on from a past mailbox before these frames were in it: what one said in them is said again.
+    async fn take_missed(&self, row: &AllianceRow, epoch: u64, body: &[u8]) -> Result<bool, ClientError> {
+        let mut step = self.store.begin().await?;
+        let past = kept::past(&mut step, row.id).await?;
+        let mut again = false;
+        for octets in body.as_chunks::<32>().0 {
+            let digest = FrameDigest::from_bytes(*octets);
+            for mailbox in past.iter().filter(|mailbox| mailbox.epoch == epoch) {
+                let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
+                let place = Place { epoch, branch: mailbox.keys.branch, cursor: known.sequence, chain: None };
+                let Some((id, sent, text)) = history::displace_own_text(&mut step, row.id, &place).await? else {
+                    continue;
+                };
+                outbox::add_intent(&mut step, row.id, &Want::Send { id, sent, text }).await?;
+                again = true;
+            }
+        }
+        step.commit().await?;
+        Ok(again)
     }
 
     /// The relay shows another end of a past mailbox than the one that was followed.
@@ -295,6 +329,7 @@ impl Engine {
                 step.commit().await?;
                 Ok(false)
             }
+            ContentKind::Missed if row.status == Status::Active => self.take_missed(row, epoch, &payload.body).await,
             ContentKind::Rival if row.status == Status::Active => self.meet_rival(row, epoch, &payload.body).await,
             _ => Ok(false),
         }

@@ -146,7 +146,10 @@ impl Engine {
         };
         if !row.seen {
             let mut step = self.store.begin().await?;
-            alliances::set_seen(&mut step, row.id).await?;
+            if alliances::get(&mut step, row.id).await?.version == row.version {
+                alliances::set_seen(&mut step, row.id).await?;
+                self.keep_mailbox(&mut step, row, group, keys).await?;
+            }
             step.commit().await?;
         }
         Ok(page)
@@ -234,7 +237,7 @@ impl Engine {
     }
 
     /// Where the frames of the present mailbox are kept.
-    async fn keep_mailbox(
+    pub(super) async fn keep_mailbox(
         &self,
         step: &mut SqliteConnection,
         row: &AllianceRow,

@@ -148,9 +148,8 @@ impl Engine {
         self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;
-        if let Some(kept) = kept::find_id(&mut step, row.id, &keys).await? {
-            kept::set_expires(&mut step, kept, opened.expires.0).await?;
-        }
+        let kept = self.keep_mailbox(&mut step, row, group, &keys).await?;
+        kept::set_expires(&mut step, kept, opened.expires.0).await?;
         step.commit().await?;
         Ok(())
     }

@@ -407,6 +407,28 @@ pub(crate) async fn settle(
     Ok(())
 }
 
+/// Takes one's own text at a place out of it, to be said again: number, time and text.
+pub(crate) async fn displace_own_text(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+) -> Result<Option<([u8; 16], u64, String)>, ClientError> {
+    let query = sqlx::query(
+        "update history set sequence = -sequence
+         where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence = ?4 and own = 1 and kind = 'text'
+         and life = (select life from alliance where id = ?1) returning id, message, sent, body",
+    );
+    let query = query.bind(alliance).bind(place.epoch.cast_signed()).bind(i64::from(place.branch.0));
+    let row = query.bind(place.cursor.0.cast_signed()).fetch_optional(connection).await?;
+    row.as_ref().map(own_text).transpose()
+}
+
+fn own_text(row: &sqlx::sqlite::SqliteRow) -> Result<([u8; 16], u64, String), ClientError> {
+    let message = row.get::<Vec<u8>, _>("message");
+    let id = message.try_into().map_err(|_| super::corrupt("history", "message", row.get("id")))?;
+    Ok((id, row.get::<i64, _>("sent").cast_unsigned(), row.get("body")))
+}
+
 /// One's own texts that lost their place in this mailbox: number, time and text.
 pub(crate) async fn displaced_texts(
     connection: &mut SqliteConnection,
@@ -419,12 +441,7 @@ pub(crate) async fn displaced_texts(
          and life = (select life from alliance where id = ?1) order by sequence desc",
     );
     let query = query.bind(alliance).bind(place.epoch.cast_signed()).bind(i64::from(place.branch.0));
-    let convert = |row: &sqlx::sqlite::SqliteRow| {
-        let message = row.get::<Vec<u8>, _>("message");
-        let id = message.try_into().map_err(|_| super::corrupt("history", "message", row.get("id")))?;
-        Ok((id, row.get::<i64, _>("sent").cast_unsigned(), row.get("body")))
-    };
-    query.fetch_all(connection).await?.iter().map(convert).collect()
+    query.fetch_all(connection).await?.iter().map(own_text).collect()
 }
 
 /// Entries after one, in the order of their places; `unread` leaves out what was read before.
