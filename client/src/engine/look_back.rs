@@ -125,10 +125,13 @@ impl Engine {
         let row = &looking.row;
         let mut step = self.store.begin().await?;
         let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
+        kept::displace(&mut step, mailbox.id).await?;
         history::displace(&mut step, row.id, &place).await?;
         for frame in &whole.frames {
             let digest = FrameDigest::of(&frame.octets);
-            let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
+            let known = kept::known(&mut step, mailbox.id, &digest).await?;
+            // A frame stands where it stands first: a relay that shows it twice gains nothing.
+            let Some(known) = known.filter(|known| !known.met) else { continue };
             kept::meet(&mut step, mailbox.id, &digest, frame.sequence).await?;
             let place = Place { cursor: frame.sequence, ..place };
             history::settle(&mut step, row.id, &place, known.sequence).await?;
