@@ -126,6 +126,7 @@ impl Engine {
         let row = &looking.row;
         let mut step = self.store.begin().await?;
         let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
+        kept::displace(&mut step, mailbox.id).await?;
         history::displace(&mut step, row.id, &place).await?;
         let mut missed = Vec::new();
         for frame in &whole.frames {
@@ -136,6 +137,10 @@ impl Engine {
                 }
                 continue;
             };
+            // A frame stands where it stands first: a relay that shows it twice gains nothing.
+            if known.met {
+                continue;
+            }
             kept::meet(&mut step, mailbox.id, &digest, frame.sequence).await?;
             let place = Place { cursor: frame.sequence, ..place };
             history::settle(&mut step, row.id, &place, known.sequence).await?;

@@ -368,21 +368,31 @@ pub(crate) async fn add_event(
     Ok(())
 }
 
-/// The mailbox at this place is read anew: until each of its entries is settled, they only count as before.
+/// How far behind all places of a mailbox those go that it does not show any more: more than a mailbox has frames.
+pub(crate) const BEHIND: i64 = 1 << 32;
+
+/// The mailbox at this place is read anew: until each of its entries is settled, they only count as before. Those that
+/// were displaced before and not settled since go behind the others, as their frames do.
 pub(crate) async fn displace(
     connection: &mut SqliteConnection,
     alliance: i64,
     place: &Place,
 ) -> Result<(), ClientError> {
-    sqlx::query(
-        "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
+    // In this order: no two texts may have one place, not even in between.
+    for statement in [
+        "update history set sequence = sequence - ?4 where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence < 0
          and life = (select life from alliance where id = ?1)",
-    )
-    .bind(alliance)
-    .bind(place.epoch.cast_signed())
-    .bind(i64::from(place.branch.0))
-    .execute(connection)
-    .await?;
+        "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
+         and ?4 > 0 and life = (select life from alliance where id = ?1)",
+    ] {
+        sqlx::query(statement)
+            .bind(alliance)
+            .bind(place.epoch.cast_signed())
+            .bind(i64::from(place.branch.0))
+            .bind(BEHIND)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 

@@ -163,11 +163,23 @@ pub(crate) async fn meet(
 
 /// The mailbox is read anew from its start: which of its frames are still there shows when they are met.
 pub(crate) async fn begin_anew(connection: &mut SqliteConnection, mailbox: i64) -> Result<(), ClientError> {
-    sqlx::query("update kept_frame set met = 0 where mailbox = ?").bind(mailbox).execute(&mut *connection).await?;
+    displace(connection, mailbox).await?;
     sqlx::query("update kept_mailbox set ended = null, receipt = null where id = ?")
         .bind(mailbox)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// None of a mailbox's frames is met yet. Goes together with [`super::history::displace`]. Those that were not met since
+/// the last time go behind the others, or two of them would have one place.
+pub(crate) async fn displace(connection: &mut SqliteConnection, mailbox: i64) -> Result<(), ClientError> {
+    sqlx::query("update kept_frame set sequence = sequence + ? where mailbox = ? and met = 0")
+        .bind(super::history::BEHIND)
+        .bind(mailbox)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("update kept_frame set met = 0 where mailbox = ?").bind(mailbox).execute(connection).await?;
     Ok(())
 }
 

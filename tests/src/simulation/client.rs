@@ -56,6 +56,7 @@ pub(super) enum Operation {
     SetRole { alliance: AllianceNumber, member: String, role: Role },
     Leave { alliance: AllianceNumber },
     Reopen { alliance: AllianceNumber },
+    Rejoin { alliance: AllianceNumber },
 }
 
 /// What came of it.
@@ -218,6 +219,7 @@ async fn carry_out(engine: &Engine, operation: &Operation, relay: &RelayAddress)
         Operation::SetRole { alliance, member, role } => drop(engine.set_role(*alliance, member, *role).await?),
         Operation::Leave { alliance } => engine.leave(*alliance).await?,
         Operation::Reopen { alliance } => engine.reopen(*alliance).await?,
+        Operation::Rejoin { alliance } => drop(engine.rejoin(*alliance).await?),
     }
     Ok(Done::Nothing)
 }

@@ -4,11 +4,12 @@ use super::client::Operation;
 use super::oracle::{self, Case};
 use super::run::Run;
 use super::witness::Witness;
-use super::{PROFILES, Promise, RECOVERY, Recovery, Scenario};
+use super::{PROFILES, Promise, Scenario};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use twiza_client::engine::{AllianceView, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS};
 use twiza_client::store::alliances::Status;
+use twiza_client::store::history::Event;
 
 /// Rounds of synchronising after which everybody must agree.
 const ROUNDS_MAX: usize = 30;
@@ -46,6 +47,11 @@ impl Run {
         self.outcome.texts = self.sent.len();
         self.outcome.told = self.told.len();
         self.outcome.epoch = witnesses.iter().map(|witness| witness.view.epoch).max().unwrap_or_default();
+        let let_in =
+            witnesses.iter().flat_map(Witness::events).filter(|(_, e)| matches!(e, Event::Rejoined { .. })).count();
+        for _ in 0..let_in {
+            self.count("somebody is let in again");
+        }
         let expected = (self.scenario != Scenario::Lies).then_some(&self.expected);
         let nobody = BTreeSet::new();
         let lost = if self.scenario == Scenario::Absence { &self.lost } else { &nobody };
@@ -116,6 +122,9 @@ impl Run {
             }
             before = Some(now);
         }
+        if self.scenario == Scenario::Lies && self.lie_of_run().promise() == Promise::Survived {
+            return Ok(());
+        }
         Err("the alliance does not come to rest".to_owned())
     }
 
@@ -134,22 +143,20 @@ impl Run {
     }
 
     /// Where the relay has forgotten the place of all, those who read furthest say that they go on. Whoever is behind
-    /// them stays lost, until engines can be let in again by themselves.
+    /// the others asks to be let in again; nobody can answer where all others are lost or leaving.
     async fn come_back(&mut self) -> Result<(), String> {
-        if RECOVERY == Recovery::Rejoins {
-            self.lost.clear();
-            return Ok(());
-        }
         let members = self.members().await?;
         let latest = members.iter().map(|(_, view)| view.epoch).max();
-        if members.is_empty()
-            || members.iter().any(|(profile, view)| view.status != Status::Lost && !self.lost.contains(profile))
-        {
-            return Ok(());
-        }
-        self.count("a silent alliance goes on");
-        for (profile, view) in members.iter().filter(|(_, view)| Some(view.epoch) == latest) {
-            self.calmly(*profile, Operation::Reopen { alliance: view.number }).await?;
+        let is_lost =
+            |(profile, view): &&(usize, AllianceView)| view.status == Status::Lost || self.lost.contains(profile);
+        let lost: Vec<_> = members.iter().filter(is_lost).cloned().collect();
+        let all = lost.len() == members.len();
+        for (profile, view) in lost {
+            let alliance = view.number;
+            let goes_on = all && Some(view.epoch) == latest;
+            self.count(if goes_on { "a silent alliance goes on" } else { "somebody asks to be let in again" });
+            let operation = if goes_on { Operation::Reopen { alliance } } else { Operation::Rejoin { alliance } };
+            self.calmly(profile, operation).await?;
         }
         self.come_to_rest().await
     }

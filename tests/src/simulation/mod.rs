@@ -44,8 +44,8 @@ pub enum Scenario {
 /// What must be true at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
-    /// Everybody comes to rest, no store breaks, and no operation fails with anything but a word on the relay: less than
-    /// is promised, for what engines cannot notice yet.
+    /// No store breaks, nobody asks without end, and no operation fails with anything but a word on the relay: less than is
+    /// promised, for what engines cannot notice yet.
     Survived,
     /// Whoever has another history than others, misses an acknowledged text or cannot go on was told, it or the others,
     /// at the latest with the first exchange of messages after the lie.
@@ -53,18 +53,6 @@ pub enum Promise {
     /// Once the relay tells the truth again, all have one history and one state, and every text once.
     Healed,
 }
-
-/// What becomes of members whose place at the relay is gone for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recovery {
-    /// They are told, and stay where they are with what they have read and what they wanted to say.
-    Told,
-    /// They are let in again by others, and go on like everybody.
-    Rejoins,
-}
-
-/// Raise it to [`Recovery::Rejoins`] when engines find their way back through recovery mailboxes.
-const RECOVERY: Recovery = Recovery::Told;
 
 /// What a run found to be broken, in words, with the last things that happened.
 #[derive(Debug)]

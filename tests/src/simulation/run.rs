@@ -219,7 +219,7 @@ impl Run {
                 self.lost.insert(profile);
                 self.told.insert(profile);
             }
-            E::PlaceThere if may_be_lost => {}
+            E::PlaceThere | E::NobodyToAsk if may_be_lost => {}
             E::RelayContradiction(_) | E::Relay(RelayError::Protocol(_)) if self.scenario == Scenario::Lies => {
                 self.told.insert(profile);
             }

@@ -15,6 +15,9 @@ use twiza_crypto::alliance::Role;
 const STEPS: usize = 260;
 const DAY_SECONDS: u64 = 24 * 3600;
 
+/// How long after it was made a relay takes a request (`docs/protocol.md`).
+const REQUEST_SECONDS: u64 = 600;
+
 /// Steps in a hundred that belong to the scenario.
 const SCENARIO_PERCENT: u32 = 5;
 
@@ -100,12 +103,20 @@ impl Run {
 
     fn let_time_pass(&mut self) {
         let passed = if self.rng.u8(0..4) == 0 { self.rng.u64(0..DAY_SECONDS) } else { self.rng.u64(0..3600) };
-        self.now.fetch_add(passed, Ordering::Relaxed);
+        self.pass(passed);
         let index = self.pick_program();
         let days = i64::try_from(2 * DAY_SECONDS).unwrap_or_default();
         let skew = self.rng.i64(-days..days);
         self.programs[index].clock.skew.store(skew, Ordering::Relaxed);
         self.note(|| format!("{passed} s pass; a clock of {index} is wrong by {skew} s"));
+    }
+
+    /// Requests carry the time: those that took longer on their way are refused.
+    fn pass(&mut self, seconds: u64) {
+        self.now.fetch_add(seconds, Ordering::Relaxed);
+        if seconds > REQUEST_SECONDS {
+            self.late.clear();
+        }
     }
 
     async fn start_or_end_second_program(&mut self) -> Result<(), String> {
@@ -126,7 +137,7 @@ impl Run {
             self.synchronise().await?;
         }
         let passed = self.rng.u64(1..8);
-        self.now.fetch_add(passed * DAY_SECONDS, Ordering::Relaxed);
+        self.pass(passed * DAY_SECONDS);
         let profile = self.pick_profile();
         if !self.away.remove(&profile) && self.away.len() < AWAY_MAX {
             self.away.insert(profile);
