@@ -60,8 +60,11 @@ proptest! {
     }
 }
 
+/// A commit and its author's seal.
+type Sealed = (Vec<u8>, AuthorSeal);
+
 /// Everybody but the last has gone on with its removal; the last has an old relay to itself.
-fn removed_with_an_old_relay() -> (Vec<Party>, Roster, [(Vec<u8>, AuthorSeal); 2]) {
+fn removed_with_an_old_relay() -> (Vec<Party>, Roster, [Sealed; 2]) {
     let mut parties = support::alliance_of(3);
     let address = parties[0].address();
     let roster = parties[0].group().roster().expect("a roster");
