@@ -51,7 +51,7 @@ impl Engine {
         let last = watched::looked_back(&mut step, row.id).await?;
         let early = now.saturating_sub(last) < self.environment.look_back_after_seconds;
         let waits = row.status == Status::Lost;
-        if !(row.status == Status::Active || waits) || (early && !waits) {
+        if !waits && (row.status != Status::Active || early) {
             return Ok(false);
         }
         kept::forget_expired(&mut step, row.id, self.environment.clock.today().0).await?;
