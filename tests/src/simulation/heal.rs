@@ -7,7 +7,7 @@ use super::witness::Witness;
 use super::{PROFILES, Promise, Scenario};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use twiza_client::engine::{AllianceView, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS};
+use twiza_client::engine::{AllianceView, LOOK_BACK_AFTER_SECONDS, Outbox, RECOVERY_AFTER_SECONDS};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::Event;
 
@@ -116,8 +116,8 @@ impl Run {
             // What clients look after from time to time, they look after now.
             self.now.fetch_add(LOOK_BACK_AFTER_SECONDS.max(RECOVERY_AFTER_SECONDS), Ordering::Relaxed);
             self.synchronise().await?;
-            let now = self.relay.shelf.frames();
-            if before == Some(now) {
+            let now = self.standing().await?;
+            if before.as_ref() == Some(&now) {
                 return Ok(());
             }
             before = Some(now);
@@ -126,6 +126,18 @@ impl Run {
             return Ok(());
         }
         Err("the alliance does not come to rest".to_owned())
+    }
+
+    /// How everybody stands: where it reads, how much it has read, and what waits to be sent. (What lies at the relay may
+    /// grow all the same: whoever is lost asks again from hour to hour.)
+    async fn standing(&self) -> Result<Vec<(u64, Status, usize, Outbox)>, String> {
+        let mut standing = Vec::new();
+        for index in 0..PROFILES {
+            let witnesses = Witness::of(index, self.engine(index)?).await.map_err(|error| error.to_string())?;
+            let stands = |one: &Witness| (one.view.epoch, one.view.status, one.entries.len(), one.outbox);
+            standing.extend(witnesses.iter().map(stands));
+        }
+        Ok(standing)
     }
 
     /// Everybody who is there synchronises.
