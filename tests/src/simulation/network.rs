@@ -3,6 +3,7 @@
 use super::relay::{Answer, Ask, RETENTION_DAYS};
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError};
 use twiza_protocol::{
@@ -30,6 +31,8 @@ pub(super) struct Request {
 pub(super) struct Network {
     pub(super) program: usize,
     pub(super) relay: RelayKey,
+    /// The relay's clock, which is right: seconds since the Unix epoch.
+    pub(super) now: Arc<AtomicU64>,
     pub(super) occurrences: mpsc::UnboundedSender<Occurrence>,
 }
 
@@ -73,7 +76,7 @@ impl RelayConnection for Network {
             protocol_min: PROTOCOL_VERSION,
             protocol_max: PROTOCOL_VERSION,
             relay_key: self.relay,
-            relay_time: CoarseTime(0),
+            relay_time: CoarseTime::from_unix_seconds(self.now.load(Ordering::Relaxed)),
             admission: AdmissionMode::Open,
             retention_days: RETENTION_DAYS,
             limits: Limits::default(),

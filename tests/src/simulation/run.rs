@@ -102,7 +102,7 @@ impl Run {
         for index in 0..PROFILES * PROGRAMS_PER_PROFILE {
             let profile = index % PROFILES;
             let clock = VirtualClock { now: now.clone(), skew: Arc::new(AtomicI64::new(0)) };
-            let network = Network { program: index, relay: key, occurrences: sender.clone() };
+            let network = Network { program: index, relay: key, now: now.clone(), occurrences: sender.clone() };
             programs.push(Program::new(profile, folder.join(profile.to_string()), clock, rng.fork(), network));
         }
         for first in programs.iter_mut().take(PROFILES) {
