@@ -30,6 +30,7 @@ use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{ADDITIONS_MAX, Change};
 use twiza_crypto::group::join::enter;
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::past::Past;
 use twiza_crypto::{GroupState, seal};
 use twiza_protocol::{Chain, FrameSize, Sequence};
 
@@ -134,7 +135,7 @@ fn keys(group: &Group) -> EpochKeys {
 }
 
 fn text() -> Message {
-    let view = View { sequence: Sequence::START, chain: Chain::from_bytes([0; 32]) };
+    let view = View { sequence: Sequence::START, chain: Chain::from_bytes([0; 32]), since: 0, past: Past::of([]) };
     Message { id: [1; 16], sent: 1, view, body: MessageBody::Text("a".repeat(1024)) }
 }
 

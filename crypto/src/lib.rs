@@ -36,6 +36,7 @@ pub mod ledger;
 pub mod message;
 pub mod motion;
 pub mod name;
+pub mod past;
 pub mod recovery;
 pub mod rejoin;
 pub mod report;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! struct { uint8 version = 1; uint8 kind; uint64 sent; opaque id[16];
-//!          uint64 view_sequence; opaque view_chain[32]; opaque body<V>; } Message
+//!          uint64 view_sequence; opaque view_chain[32]; uint64 view_since; opaque view_past[32];
+//!          opaque body<V>; } Message
 //! ```
 //!
 //! The body of a text (kind 1) is UTF-8. Motions (see [`mod@crate::motion`]) travel as messages too:
@@ -13,10 +14,13 @@
 //! 4: struct { opaque motion[16]; }                       by its proposer: the motion is withdrawn; else: one's approval
 //! ```
 //!
-//! Every message carries its sender's **view**: the last frame of this mailbox that the sender had seen, and the
-//! running hash there. A relay that shows two histories to two members is exposed by the first message that crosses.
+//! Every message carries its sender's **view**: the last frame of this mailbox that the sender had seen, the running hash
+//! there, and how the mailboxes ended that it had left since it spoke last. A relay that shows two histories to two
+//! members is exposed by the first message that crosses, and one that showed two pasts by the first message of whoever
+//! was there.
 
 use crate::motion::{Motion, MotionId};
+use crate::past::Past;
 use crate::{CryptoError, wire};
 use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
 use twiza_protocol::{Chain, Sequence};
@@ -33,6 +37,10 @@ pub struct View {
     pub sequence: Sequence,
     /// The running hash at that place.
     pub chain: Chain,
+    /// The first epoch of those whose mailboxes `past` is about; all up to this mailbox follow.
+    pub since: u64,
+    /// How those ended.
+    pub past: Past,
 }
 
 /// What a message says.
@@ -75,6 +83,8 @@ struct Encoded {
     id: [u8; 16],
     view_sequence: u64,
     view_chain: [u8; 32],
+    view_since: u64,
+    view_past: Past,
     body: VLBytes,
 }
 
@@ -148,6 +158,8 @@ impl Message {
             id: self.id,
             view_sequence: self.view.sequence.0,
             view_chain: *self.view.chain.as_bytes(),
+            view_since: self.view.since,
+            view_past: self.view.past,
             body: body.into(),
         })
     }
@@ -163,7 +175,12 @@ impl Message {
             return Err(CryptoError::Malformed(WHAT));
         }
         let body = MessageBody::from_parts(encoded.kind, encoded.body.into())?;
-        let view = View { sequence: Sequence(encoded.view_sequence), chain: Chain::from_bytes(encoded.view_chain) };
+        let view = View {
+            sequence: Sequence(encoded.view_sequence),
+            chain: Chain::from_bytes(encoded.view_chain),
+            since: encoded.view_since,
+            past: encoded.view_past,
+        };
         Ok(Self { id: encoded.id, sent: encoded.sent, view, body })
     }
 }

@@ -7,7 +7,8 @@
 //! 1. A commit that removes the other's author prevails: whoever was removed cannot undo it with an old backup.
 //! 2. Where each removes the other's author, neither yields: for either side the other's author is out.
 //! 3. A commit by an organiser prevails over one by somebody else.
-//! 4. The commit with the smaller digest prevails.
+//! 4. The commit by the smaller leaf prevails: a leaf is given, where a digest can be sought.
+//! 5. Of two by one leaf, that with the smaller digest prevails.
 //!
 //! (The first design put *the longer branch* before the last: its length can be neither proved nor checked by those who
 //! must decide, and whoever is alone with a relay can make it as long as it likes.)
@@ -84,7 +85,7 @@ pub fn choose(first: &Contender, second: &Contender) -> Choice {
         (true, false) => true,
         (false, true) => false,
         (false, false) if first.organiser != second.organiser => first.organiser,
-        (false, false) => first.digest < second.digest,
+        (false, false) => (first.author, first.digest) < (second.author, second.digest),
     };
     if preferred { Choice::First } else { Choice::Second }
 }

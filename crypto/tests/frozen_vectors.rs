@@ -23,6 +23,7 @@ use twiza_crypto::ledger::{Ledger, Spent};
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::motion::{Action, Admission, Enactment, Motion, MotionId};
 use twiza_crypto::name::Name;
+use twiza_crypto::past::Past;
 use twiza_crypto::recovery::RecoveryKey;
 use twiza_crypto::rules::{Allotment, Quorums, Rules, Succession};
 use twiza_crypto::seal::{FrameKey, seal_payload};
@@ -273,7 +274,12 @@ fn a_vault_that_was_changed_anywhere_stays_shut() {
 
 #[test]
 fn messages_are_frozen() {
-    let view = View { sequence: Sequence(258), chain: Chain::from_bytes([10; 32]) };
+    let view = View {
+        sequence: Sequence(258),
+        chain: Chain::from_bytes([10; 32]),
+        since: 259,
+        past: Past::of([Chain::from_bytes([13; 32])]),
+    };
     let body = MessageBody::Text("azul fell-awen — سلام".to_owned());
     let message = Message { id: [11; 16], sent: 29_000_000, view, body };
     assert_eq!(hex(&message.encode().expect("a message")), frozen("message"));

@@ -14,6 +14,7 @@ use twiza_crypto::invitation::{Invitation, LINK_PREFIX};
 use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::{Name, NameError, is_invisible};
+use twiza_crypto::past::Past;
 use twiza_crypto::rules::Rules;
 use twiza_crypto::seal::{FrameKey, capacity, seal_payload};
 use twiza_crypto::{CryptoError, vault};
@@ -152,9 +153,10 @@ proptest! {
 
     #[test]
     fn a_message_survives_its_encoding(
-        id in any::<[u8; 16]>(), sent in any::<u64>(), sequence in any::<u64>(), chain in any::<[u8; 32]>(), text in ".{0,300}",
+        id in any::<[u8; 16]>(), sent in any::<u64>(), sequence in any::<u64>(), chain in any::<[u8; 32]>(),
+        since in any::<u64>(), text in ".{0,300}",
     ) {
-        let view = View { sequence: Sequence(sequence), chain: Chain::from_bytes(chain) };
+        let view = View { sequence: Sequence(sequence), chain: Chain::from_bytes(chain), since, past: Past::of([Chain::from_bytes(chain)]) };
         let message = Message { id, sent, view, body: MessageBody::Text(text) };
         let encoded = message.encode().expect("a message");
         prop_assert_eq!(Message::decode(&encoded).expect("its own encoding"), message);

@@ -29,6 +29,7 @@ use twiza_crypto::identity::{Identity, IdentityKey};
 use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::Name;
+use twiza_crypto::past::Past;
 use twiza_crypto::recovery::RecoveryKey;
 use twiza_crypto::rules::Rules;
 use twiza_crypto::{Entropy, EntropyError, Random, credential};
@@ -60,7 +61,7 @@ fn relay() -> AllianceRelay {
 }
 
 fn message(text: &str) -> Message {
-    let view = View { sequence: Sequence::START, chain: Chain::from_bytes([0; 32]) };
+    let view = View { sequence: Sequence::START, chain: Chain::from_bytes([0; 32]), since: 0, past: Past::of([]) };
     Message { id: [1; 16], sent: 1, view, body: MessageBody::Text(text.to_owned()) }
 }
 

@@ -44,6 +44,8 @@ impl Engine {
         alliances::set_rotated(&mut step, id, now).await?;
         alliances::set_opened(&mut step, id, self.environment.clock.today().0).await?;
         alliances::set_seen(&mut step, id).await?;
+        let row = alliances::get(&mut step, id).await?;
+        self.keep_mailbox(&mut step, &row, &group, &keys).await?;
         step.commit().await?;
         self.connections.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, connection);
         Ok(AllianceNumber(id))

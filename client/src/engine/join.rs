@@ -1,12 +1,13 @@
 //! Asking to join, and entering when the Welcome comes.
 
+use super::rendezvous::NOT_KEPT;
 use super::{AllianceNumber, Engine};
 use crate::ClientError;
 use crate::relay::{Page, RelayConnection};
 use crate::store::alliances::{self, AllianceRow, Place, Status};
-use crate::store::groups;
 use crate::store::history::{self, Event};
 use crate::store::outbox::{self, RotateCause, Want};
+use crate::store::{ends, groups};
 use sqlx::SqliteConnection;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::group::Group;
@@ -111,9 +112,22 @@ impl Engine {
             }
             if let Some(head) = head {
                 // Closed, and not by an answer of the inviter: somebody else has the link.
-                return if head.closed { self.end_joining(row, Status::Used).await } else { Ok(()) };
+                if head.closed {
+                    return self.end_joining(row, Status::Used).await;
+                }
+                return if first_request { self.ask_again(row).await } else { Ok(()) };
             }
         }
+    }
+
+    /// One's request is not there: whatever the relay said of it, it is sent again the next time.
+    async fn ask_again(&self, row: &AllianceRow) -> Result<(), ClientError> {
+        let mut step = self.store.begin().await?;
+        let sent = outbox::of_no_intent(&mut step, row.id).await?;
+        let sent: Vec<i64> = sent.iter().map(|posting| posting.id).collect();
+        let broken = outbox::take_receipts_back(&mut step, &sent).await?;
+        step.commit().await?;
+        if broken { Err(NOT_KEPT) } else { Ok(()) }
     }
 
     async fn is_own_request(&self, row: &AllianceRow, payload: &Payload) -> Result<bool, ClientError> {
@@ -181,6 +195,8 @@ impl Engine {
         alliances::set_active(step, row.id, &alliance.id, alliance.name.as_str()).await?;
         let place = Place { epoch: group.epoch(), ..Place::START };
         alliances::set_place(step, row.id, &place).await?;
+        ends::begin(step, row.id, place.epoch).await?;
+        outbox::forget_rendezvous(step, row.id).await?;
         alliances::set_rotated(step, row.id, self.environment.clock.unix_seconds()).await?;
         history::add_event(step, row.id, &place, &Event::Joined).await?;
         outbox::add_intent(step, row.id, &Want::Rotate { cause: RotateCause::Joined }).await?;
@@ -191,6 +207,7 @@ impl Engine {
         let mut step = self.store.begin().await?;
         alliances::set_status(&mut step, row.id, status).await?;
         groups::delete(&mut step, row.id).await?;
+        outbox::forget_rendezvous(&mut step, row.id).await?;
         step.commit().await?;
         Ok(())
     }

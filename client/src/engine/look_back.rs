@@ -19,7 +19,7 @@ use crate::store::history::{self, Event, LostWhy};
 use crate::store::kept::{self, Ended, KeptFrame, KeptMailbox};
 use crate::store::outbox::{self, Want};
 use crate::store::watched::{self, WatchedBranch};
-use crate::store::{groups, reading};
+use crate::store::{ends, groups, reading};
 use sqlx::SqliteConnection;
 use std::sync::Arc;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
@@ -146,6 +146,7 @@ impl Engine {
             history::settle(&mut step, row.id, &place, known.sequence).await?;
         }
         kept::set_receipt(&mut step, mailbox.id, &whole.head).await?;
+        ends::rewrite(&mut step, row.id, &place, &whole.head.chain).await?;
         if missing > 0 {
             let event = Event::RelayHealed { frames: missing };
             history::add_event(&mut step, row.id, &row.place, &event).await?;
@@ -293,6 +294,7 @@ impl Engine {
         kept::begin_anew(&mut step, mailbox.id).await?;
         let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
         history::displace(&mut step, row.id, &place).await?;
+        ends::forget_from(&mut step, row.id, &place).await?;
         alliances::enter_mailbox(&mut step, row.id, &place).await?;
         step.commit().await?;
         Ok(true)

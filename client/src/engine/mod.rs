@@ -1,6 +1,7 @@
 //! What a front end asks for, one operation a file.
 
 mod approve;
+mod arrive;
 mod enact;
 mod everywhere;
 mod expel;
@@ -22,11 +23,13 @@ mod read;
 mod readmit;
 mod reboot;
 mod recover;
+mod rendezvous;
 mod suppression;
 mod sync;
 #[cfg(feature = "test-utils")]
 mod test_utils;
 mod verify;
+mod view;
 mod watch;
 mod wish;
 

@@ -3,6 +3,8 @@
 use super::enact::ReadAt;
 use super::heal::contradiction;
 use super::push::give_up;
+use super::rendezvous::NOT_KEPT;
+use super::view::{past_agrees, present_agrees};
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::{InboundFrame, Page};
@@ -10,7 +12,7 @@ use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event, LostWhy, NewText, ShownPerson};
 use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
-use crate::store::{groups, reading, recovery, watched};
+use crate::store::{ends, groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
@@ -20,13 +22,13 @@ use twiza_crypto::group::receive::JudgedCommit;
 use twiza_crypto::group::{Group, Member};
 use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::CommitFacts;
-use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::message::{Message, MessageBody};
 use twiza_crypto::rival::Rival;
 use twiza_crypto::{CryptoError, Obstacle};
-use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Receipt, Sequence};
+use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Receipt};
 
 /// Days for which a mailbox is kept, unless the relay says that it keeps it longer.
-const KEEP_DAYS: u32 = 30;
+pub(super) const KEEP_DAYS: u32 = 30;
 
 /// Branches of a past epoch that are watched.
 const BRANCHES_WATCHED: usize = 3;
@@ -125,21 +127,21 @@ impl Engine {
         let broken = outbox::take_receipts_back(&mut step, acknowledged).await?;
         step.commit().await?;
         if broken {
-            return Err(ClientError::RelayContradiction("it does not show what it gave a receipt for"));
+            return Err(NOT_KEPT);
         }
         Ok(())
     }
 
     /// A page. A mailbox that nobody has opened yet is opened first.
-    async fn read_page(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<Page, ClientError> {
+    async fn read_page(&self, held: &Held, keys: &EpochKeys) -> Result<Page, ClientError> {
+        let Held { row, group } = held;
         let connection = self.connection(row)?;
         let page = match connection.read(&keys.mailbox, row.place.cursor).await {
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
                 if row.seen {
                     return Err(ClientError::PlaceLost);
                 }
-                let grant = group.alliance().relay()?.grant.clone();
-                connection.open(&keys.mailbox, grant.as_deref()).await?;
+                self.open_unseen(held, keys).await?;
                 connection.read(&keys.mailbox, row.place.cursor).await?
             }
             page => page?,
@@ -168,6 +170,12 @@ impl Engine {
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {}
             Err(error) => return Err(error.into()),
             Ok(_) => return Err(ClientError::PlaceThere),
+        }
+        if let Some(branch) = held.row.place.branch.next() {
+            // Before the step: on the first look at a branch, one that is not there counts as one that has expired.
+            let keys = held.group.epoch_keys(held.row.relay.key(), branch)?;
+            let grant = held.group.alliance().relay()?.grant.clone();
+            self.connection(&held.row)?.open(&keys.mailbox, grant.as_deref()).await?;
         }
         let mut step = self.store.begin().await?;
         let Held { row, group } = self.hold(&mut step, alliance.0).await?;
@@ -290,6 +298,9 @@ impl Engine {
             outbox::seal_again(step, intent).await?;
             return Ok(Own::Taken);
         }
+        if found.want.is_text() {
+            ends::set_vouched(step, mailbox.row.id, mailbox.place.epoch).await?;
+        }
         match &found.want {
             Want::Send { id, sent, text } => {
                 let person = own_person(group, &self.profile.key.identity())?;
@@ -344,7 +355,12 @@ impl Engine {
         message: &Message,
     ) -> Result<(), ClientError> {
         let id = mailbox.row.id;
-        if !view_agrees(step, mailbox, &message.view).await? {
+        let past_agrees = past_agrees(step, id, &mailbox.place, &message.view).await?;
+        if !past_agrees {
+            // Whether the relay shows now what one has read shows a look at all that it still has.
+            watched::set_looked_back(step, id, 0).await?;
+        }
+        if !past_agrees || !present_agrees(step, id, &mailbox.address, &mailbox.place, &message.view).await? {
             let event = Event::HistoryDiffers { person: person.into() };
             history::add_event(step, id, &mailbox.place, &event).await?;
         }
@@ -378,6 +394,7 @@ impl Engine {
         let mut mailbox = open_mailbox(&row, keys);
         let digest = mailbox.advance(frame)?;
         kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
+        ends::set(&mut step, row.id, &mailbox.place, &mailbox.chain).await?;
         say_again(&mut step, &row).await?;
         if let Some(receipt) = head.filter(|head| head.closed) {
             kept::set_receipt(&mut step, kept, receipt).await?;
@@ -660,17 +677,6 @@ async fn whole_payload(
         parts.push(part);
     }
     Ok(content.complete(parts))
-}
-
-/// Whether a message's view of the mailbox is one's own at that place.
-async fn view_agrees(step: &mut SqliteConnection, mailbox: &Mailbox<'_>, view: &View) -> Result<bool, ClientError> {
-    if view.sequence == Sequence::START {
-        return Ok(view.chain == Chain::start(&mailbox.address));
-    }
-    if view.sequence >= mailbox.place.cursor {
-        return Ok(false);
-    }
-    Ok(reading::chain_at(step, mailbox.row.id, view.sequence).await? == Some(view.chain))
 }
 
 fn own_person(group: &Group, own: &twiza_crypto::identity::Identity) -> Result<Person, ClientError> {

@@ -2,6 +2,7 @@
 
 use super::approve::role_of;
 use super::members::role_with_code;
+use super::view::own_view;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::RelayConnection;
@@ -21,9 +22,9 @@ use twiza_crypto::group::commit::{Change, PendingCommit};
 use twiza_crypto::group::join::JoinRequest;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::invitation::Invitation;
-use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::message::{Message, MessageBody};
 use twiza_crypto::seal::seal_payload;
-use twiza_protocol::{Chain, Frame, FrameSize, ProblemCode};
+use twiza_protocol::{Frame, FrameSize, ProblemCode};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl Engine {
                 Prepared::Waits => return Ok(Pushed::Idle),
             }
         }
-        let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, Some(intent.id)).await?;
+        let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, intent.id).await?;
         if waiting.is_empty() {
             // A commit that the relay has, and that was not read back: another program of this profile sent it.
             return Ok(if intent.want.is_commit() { Pushed::Raced } else { Pushed::Idle });
@@ -231,11 +232,11 @@ impl Engine {
         let random = &self.environment.random;
         match want {
             Want::Send { id, sent, text } => {
-                self.seal_message(row, group, keys, (*id, *sent), MessageBody::Text(text.clone())).map(Some)
+                self.seal_message(step, row, group, keys, (*id, *sent), MessageBody::Text(text.clone())).await.map(Some)
             }
             Want::Say { id, sent, kind, body } => {
                 let body = MessageBody::from_parts(*kind, body.clone())?;
-                self.seal_message(row, group, keys, (*id, *sent), body).map(Some)
+                self.seal_message(step, row, group, keys, (*id, *sent), body).await.map(Some)
             }
             Want::Enact { motion } => match self.enacting_number(step, row, group, *motion).await? {
                 Some(change) => self.seal_commit(group, keys, &change).map(Some),
@@ -302,16 +303,16 @@ impl Engine {
         }
     }
 
-    fn seal_message(
+    async fn seal_message(
         &self,
+        step: &mut SqliteConnection,
         row: &AllianceRow,
         group: &mut Group,
         keys: &EpochKeys,
         (id, sent): ([u8; 16], u64),
         body: MessageBody,
     ) -> Result<Sealed, ClientError> {
-        let chain = row.place.chain.unwrap_or_else(|| Chain::start(&keys.mailbox.address()));
-        let view = View { sequence: row.place.cursor, chain };
+        let view = own_view(step, row, &keys.mailbox.address()).await?;
         let octets = group.encrypt_message(&Message { id, sent, view, body })?;
         let (kind, random) = (ContentKind::Message, &self.environment.random);
         let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
@@ -360,31 +361,6 @@ impl Engine {
             let frames = seal_payload(&rendezvous.frame, kind, &welcome, None, FrameSize::Kib64, random)?;
             outbox::add_postings(step, row.id, None, &rendezvous.mailbox, &frames, true).await?;
             invitations::end(step, number, InvitationStatus::Admitted).await?;
-        }
-        Ok(())
-    }
-
-    /// Delivers what lies ready for rendezvous mailboxes. Whoever has an invitation's link can close or fill its mailbox:
-    /// then it takes nothing any more, which is told and keeps nothing else from going on.
-    pub(super) async fn push_rendezvous(&self, row: &AllianceRow) -> Result<(), ClientError> {
-        let waiting = outbox::waiting(&mut *self.store.reader().await?, row.id, None).await?;
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let connection = self.environment.connector.connect(&row.relay)?;
-        for posting in waiting {
-            let answer = connection.append(&posting.mailbox, &posting.frame, posting.closing).await;
-            let mut step = self.store.begin().await?;
-            match answer {
-                Ok(_receipt) => outbox::acknowledge(&mut step, &posting).await?,
-                Err(error) if error.code().is_some() && !error.is_retryable() => {
-                    outbox::drop_posting(&mut step, posting.id).await?;
-                    let event = Event::NotDone { change: "answer".to_owned(), reason: "undeliverable".to_owned() };
-                    history::add_event(&mut step, row.id, &row.place, &event).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
-            step.commit().await?;
         }
         Ok(())
     }

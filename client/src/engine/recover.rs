@@ -12,7 +12,7 @@ use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event};
 use crate::store::outbox::{self, RotateCause, Want};
 use crate::store::recovery::{self, Rejoin};
-use crate::store::{groups, kept, reading};
+use crate::store::{ends, groups, kept, reading};
 use sqlx::SqliteConnection;
 use twiza_crypto::content::{Assembly, ContentKind};
 use twiza_crypto::group::join::Joiner;
@@ -240,6 +240,7 @@ impl Engine {
         recovery::end_rejoin(step, row.id).await?;
         recovery::begin_life(step, row.id).await?;
         kept::forget(step, row.id).await?;
+        ends::begin(step, row.id, group.epoch()).await?;
         reading::leave_mailbox(step, row.id).await?;
         outbox::requeue(step, row.id).await?;
         alliances::set_active(step, row.id, &group.alliance().id, group.alliance().name.as_str()).await?;

@@ -301,8 +301,8 @@ pub(crate) struct NewText<'a> {
     pub(crate) text: &'a str,
 }
 
-/// Puts a text in its place. The same message a second time (its writer came back and sent it again) leaves nothing; if
-/// the relay was rolled back and the first is in no place any more, it moves.
+/// Puts a text in its place. The same message a second time moves it there: its writer came back and sent it again, or
+/// somebody had gone on before the first was in its place. All who read it have it where it was said last.
 pub(crate) async fn add_text(
     connection: &mut SqliteConnection,
     alliance: i64,
@@ -311,7 +311,7 @@ pub(crate) async fn add_text(
 ) -> Result<(), ClientError> {
     let moved = sqlx::query(
         "update history set epoch = ?2, branch = ?3, sequence = ?4, life = (select life from alliance where id = ?1)
-         where alliance = ?1 and message = ?5 and sender = ?6 and sent = ?7 and body = ?8 and sequence < 0",
+         where alliance = ?1 and message = ?5 and sender = ?6 and sent = ?7 and body = ?8",
     )
     .bind(alliance)
     .bind(place.epoch.cast_signed())
@@ -328,8 +328,7 @@ pub(crate) async fn add_text(
     }
     sqlx::query(
         "insert into history (alliance, epoch, branch, sequence, kind, sender, sender_name, sender_organisation, sent, body, own, unread, message, life)
-         select ?1, ?2, ?3, ?4, 'text', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (select life from alliance where id = ?1)
-         where not exists (select 1 from history where alliance = ?1 and message = ?12 and sender = ?5 and sent = ?8 and body = ?9)",
+         select ?1, ?2, ?3, ?4, 'text', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, life from alliance where id = ?1",
     )
     .bind(alliance)
     .bind(place.epoch.cast_signed())

@@ -4,6 +4,7 @@
 //! [`Store::begin`]; two processes of one profile take turns.
 
 pub mod alliances;
+pub(crate) mod ends;
 pub(crate) mod groups;
 pub mod history;
 pub mod invitations;

@@ -86,10 +86,10 @@ pub(crate) struct Intent {
 #[derive(Debug)]
 pub(crate) struct Posting {
     pub(crate) id: i64,
-    pub(crate) intent: Option<i64>,
     pub(crate) mailbox: MailboxKey,
     pub(crate) frame: Vec<u8>,
     pub(crate) closing: bool,
+    pub(crate) acknowledged: bool,
 }
 
 pub(crate) async fn add_intent(
@@ -175,34 +175,49 @@ pub(crate) async fn add_postings(
     Ok(())
 }
 
-/// Frames without a receipt, oldest first: of one intent, or of none.
+/// Frames of an intent without a receipt, oldest first.
 pub(crate) async fn waiting(
     connection: &mut SqliteConnection,
     alliance: i64,
-    intent: Option<i64>,
+    intent: i64,
 ) -> Result<Vec<Posting>, ClientError> {
-    let query = sqlx::query(
-        "select id, intent, mailbox_seed, frame, closing from posting
-         where alliance = ? and intent is ? and acknowledged = 0 order by id",
-    );
-    let rows = query.bind(alliance).bind(intent).fetch_all(connection).await?;
-    let convert = |row: &sqlx::sqlite::SqliteRow| {
-        let id = row.get("id");
-        let seed: [u8; 32] =
-            row.get::<Vec<u8>, _>("mailbox_seed").try_into().map_err(|_| corrupt("posting", "mailbox_seed", id))?;
-        let mailbox = MailboxKey::from_seed(&seed);
-        Ok(Posting { id, intent: row.get("intent"), mailbox, frame: row.get("frame"), closing: row.get("closing") })
-    };
-    rows.iter().map(convert).collect()
+    let query = sqlx::query("select * from posting where alliance = ? and intent = ? and acknowledged = 0 order by id");
+    query.bind(alliance).bind(intent).fetch_all(connection).await?.iter().map(posting).collect()
 }
 
-/// Notes a receipt. A frame that belongs to no intent has no further use.
+/// Frames that belong to no intent, but to a rendezvous: with a receipt or without, oldest first.
+pub(crate) async fn of_no_intent(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+) -> Result<Vec<Posting>, ClientError> {
+    let query = sqlx::query("select * from posting where alliance = ? and intent is null order by id");
+    query.bind(alliance).fetch_all(connection).await?.iter().map(posting).collect()
+}
+
+fn posting(row: &sqlx::sqlite::SqliteRow) -> Result<Posting, ClientError> {
+    let id = row.get("id");
+    let seed: [u8; 32] =
+        row.get::<Vec<u8>, _>("mailbox_seed").try_into().map_err(|_| corrupt("posting", "mailbox_seed", id))?;
+    Ok(Posting {
+        id,
+        mailbox: MailboxKey::from_seed(&seed),
+        frame: row.get("frame"),
+        closing: row.get("closing"),
+        acknowledged: row.get("acknowledged"),
+    })
+}
+
+/// Notes a receipt. The frame stays until it was read back.
 pub(crate) async fn acknowledge(connection: &mut SqliteConnection, posting: &Posting) -> Result<(), ClientError> {
-    let statement = match posting.intent {
-        Some(_) => "update posting set acknowledged = 1 where id = ?",
-        None => "delete from posting where id = ?",
-    };
-    sqlx::query(statement).bind(posting.id).execute(connection).await?;
+    let query = sqlx::query("update posting set acknowledged = 1 where id = ?");
+    query.bind(posting.id).execute(connection).await?;
+    Ok(())
+}
+
+/// A rendezvous is over: what was left there has no further use.
+pub(crate) async fn forget_rendezvous(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
+    let query = sqlx::query("delete from posting where alliance = ? and intent is null");
+    query.bind(alliance).execute(connection).await?;
     Ok(())
 }
 

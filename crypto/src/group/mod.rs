@@ -51,6 +51,10 @@ const PENDING_MOTION_ENTRY: &[u8] = b"twiza pending motion";
 /// Messages that may be missing before one that is read: a mailbox is in order, so gaps are frames that were refused.
 const FORWARD_DISTANCE_MAX: u32 = 10_000;
 
+/// Later messages of the same sender that may be read before one: what a relay lost is put back behind what was said
+/// meanwhile. Only keys that were skipped are kept for it, and only while the epoch lasts.
+const OUT_OF_ORDER_MAX: u32 = 1_000;
+
 /// One member's group, in one epoch.
 pub struct Group {
     mls: MlsGroup,
@@ -415,7 +419,7 @@ impl std::fmt::Debug for Group {
 }
 
 pub(crate) fn ratchet() -> SenderRatchetConfiguration {
-    SenderRatchetConfiguration::new(5, FORWARD_DISTANCE_MAX)
+    SenderRatchetConfiguration::new(OUT_OF_ORDER_MAX, FORWARD_DISTANCE_MAX)
 }
 
 /// The lifetime of every key package (RFC 9420, section 7.2): all of time. Whoever receives a commit holds the lifetimes

@@ -16,6 +16,7 @@ use twiza_crypto::group::restore::{Expected, reenter};
 use twiza_crypto::identity::{Identity, IdentityKey};
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::Name;
+use twiza_crypto::past::Past;
 use twiza_crypto::{CryptoError, Entropy, EntropyError, GroupState, Random, StateChanges};
 use twiza_protocol::{Chain, MailboxAddress, RelaySigningKey, Sequence};
 
@@ -127,7 +128,8 @@ impl Party {
     }
 
     pub(crate) fn try_say(&mut self, text: &str) -> Result<Vec<u8>, CryptoError> {
-        let view = View { sequence: Sequence::START, chain: Chain::start(&self.address()) };
+        let view =
+            View { sequence: Sequence::START, chain: Chain::start(&self.address()), since: 0, past: Past::of([]) };
         let message = Message { id: [1; 16], sent: 1, view, body: MessageBody::Text(text.to_owned()) };
         self.group_mut().encrypt_message(&message)
     }

@@ -14,6 +14,7 @@ use twiza_crypto::group::join::{JoinRequest, Joiner, enter};
 use twiza_crypto::identity::IdentityKey;
 use twiza_crypto::message::{Message, MessageBody, View};
 use twiza_crypto::name::Name;
+use twiza_crypto::past::Past;
 use twiza_crypto::seal::seal_payload;
 use twiza_crypto::vault::{self, VaultCost};
 use twiza_crypto::{GroupState, StateChanges, credential, fuzzing, wire};
@@ -138,7 +139,7 @@ fn of_crypto() -> Result<Seeds> {
     let invitation = fixture::invitation();
     let encoded = data_encoding::BASE64URL_NOPAD.decode(invitation.to_link()?[11..].as_bytes())?;
     let chain = Chain::start(&MailboxKey::from_seed(&[1; 32]).address());
-    let view = View { sequence: Sequence(4), chain };
+    let view = View { sequence: Sequence(4), chain, since: 0, past: Past::of([]) };
     let text = MessageBody::Text("السلام عليكم".to_owned());
     let message = Message { id: [1; 16], sent: 29_000_000, view, body: text };
     let recovery = fixture::recovery_key();
@@ -208,7 +209,7 @@ fn of_group() -> Result<Seeds> {
     let (of_third, request) = joiner("Zineb", "Ayt", 34)?;
     let welcome = load(&of_first)?.commit(&add(&request)?, &address)?.welcome.context("a Welcome")?;
     let mut fixture = Fixture::new((&of_second, leaf), of_first, of_third, &address);
-    let view = View { sequence: Sequence::START, chain: Chain::start(&address) };
+    let view = View { sequence: Sequence::START, chain: Chain::start(&address), since: 0, past: Past::of([]) };
     let said = Message { id: [2; 16], sent: 1, view, body: MessageBody::Text("Azul".to_owned()) };
     fixture.message = load(&of_second)?.encrypt_message(&said)?;
     fixture.commit = load(&of_second)?.commit(&Change::Rotate, &address)?.commit;

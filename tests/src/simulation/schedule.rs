@@ -21,11 +21,6 @@ const REQUEST_SECONDS: u64 = 600;
 /// Steps in a hundred that belong to the scenario.
 const SCENARIO_PERCENT: u32 = 5;
 
-/// Whether everybody who is there finishes reading before days pass. A client that ended between entering an epoch and
-/// its first look at that epoch's mailbox opens it when it comes back, though it may have expired long ago and others
-/// have gone on. Set it to `false` when engines notice.
-const REST_BEFORE_DAYS_PASS: bool = true;
-
 /// People whom the relay does not see for longer than it keeps mailboxes: the others go on without them.
 const AWAY_MAX: usize = 2;
 
@@ -131,10 +126,9 @@ impl Run {
 
     /// Days pass, in which somebody may go away or come back.
     async fn let_days_pass(&mut self) -> Result<(), String> {
-        if REST_BEFORE_DAYS_PASS {
-            self.relay.is_full = false;
-            self.finish_what_began().await?;
-            self.synchronise().await?;
+        // No request is good for days: whoever waits for an answer gets none, wherever it stands.
+        while let Some(request) = self.in_flight.pop() {
+            self.lose(request).await?;
         }
         let passed = self.rng.u64(1..8);
         self.pass(passed * DAY_SECONDS);
