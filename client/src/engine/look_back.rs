@@ -24,7 +24,6 @@ use sqlx::SqliteConnection;
 use std::sync::Arc;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::epoch::EpochKeys;
-use twiza_crypto::group::Group;
 use twiza_crypto::report::Report;
 use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
 use twiza_crypto::seal::seal_payload;
@@ -57,7 +56,7 @@ impl Engine {
         }
         kept::forget_expired(&mut step, row.id, self.environment.clock.today().0).await?;
         let past = kept::past(&mut step, row.id).await?;
-        let Ok(group) = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random) else {
+        let Ok(group) = self.stored_group(&mut step, row.id).await else {
             return Ok(false);
         };
         step.commit().await?;
@@ -279,10 +278,11 @@ impl Engine {
     /// Another end of a branch of the present epoch: one is still in that epoch, and reads that branch anew.
     async fn go_back(&self, row: &AllianceRow, mailbox: &KeptMailbox) -> Result<bool, ClientError> {
         let mut step = self.store.begin().await?;
-        let Held { row: current, mut group } = self.hold(&mut step, row.id).await?;
-        if current.version != row.version {
+        let held = self.hold(&mut step, row.id).await?;
+        if held.row.version != row.version {
             return Ok(false);
         }
+        let Some((_, mut group)) = self.take(&mut step, held).await? else { return Ok(false) };
         if group.has_pending() {
             group.drop_pending()?;
         }

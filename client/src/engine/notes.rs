@@ -7,12 +7,9 @@ use super::{AllianceNumber, Engine};
 use crate::ClientError;
 use crate::relay::Page;
 use crate::store::alliances::{self, AllianceRow, Status};
-use crate::store::groups;
 use crate::store::outbox::{self, RotateCause, Want};
 use crate::store::recovery::{self, OwnMailbox};
-use sqlx::SqliteConnection;
 use twiza_crypto::content::ContentKind;
-use twiza_crypto::group::Group;
 use twiza_crypto::rejoin::{Note, RebootCall, RejoinRequest};
 use twiza_protocol::{ProblemCode, Sequence};
 
@@ -128,10 +125,5 @@ impl Engine {
         self.take_requests(&mut step, row.id, requests).await?;
         step.commit().await?;
         Ok(true)
-    }
-
-    /// The group that is stored, whatever the alliance's status.
-    pub(super) async fn stored_group(&self, step: &mut SqliteConnection, alliance: i64) -> Result<Group, ClientError> {
-        Ok(Group::load(groups::load(step, alliance).await?, &self.environment.random)?)
     }
 }

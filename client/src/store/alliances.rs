@@ -72,6 +72,7 @@ pub(crate) struct AllianceRow {
     pub(crate) status: Status,
     pub(crate) relay: RelayAddress,
     pub(crate) place: Place,
+    /// Another random number after every change: one that is rolled back does not come again.
     pub(crate) version: i64,
     pub(crate) rotated_at: u64,
     pub(crate) opened_on: u32,
@@ -149,7 +150,7 @@ pub(crate) async fn set_active(
     name: &str,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "update alliance set alliance_id = ?, name = ?, status = 'active', invitation = null, version = version + 1 where id = ?",
+        "update alliance set alliance_id = ?, name = ?, status = 'active', invitation = null, version = random() where id = ?",
     )
     .bind(&alliance.as_bytes()[..])
     .bind(name)
@@ -160,7 +161,7 @@ pub(crate) async fn set_active(
 }
 
 pub(crate) async fn set_status(connection: &mut SqliteConnection, id: i64, status: Status) -> Result<(), ClientError> {
-    sqlx::query("update alliance set status = ?, invitation = null, version = version + 1 where id = ?")
+    sqlx::query("update alliance set status = ?, invitation = null, version = random() where id = ?")
         .bind(status.as_str())
         .bind(id)
         .execute(connection)
@@ -170,7 +171,7 @@ pub(crate) async fn set_status(connection: &mut SqliteConnection, id: i64, statu
 
 /// Moves on. Goes together with everything that was read up to there.
 pub(crate) async fn set_place(connection: &mut SqliteConnection, id: i64, place: &Place) -> Result<(), ClientError> {
-    sqlx::query("update alliance set epoch = ?, branch = ?, cursor = ?, chain = ?, version = version + 1 where id = ?")
+    sqlx::query("update alliance set epoch = ?, branch = ?, cursor = ?, chain = ?, version = random() where id = ?")
         .bind(place.epoch.cast_signed())
         .bind(i64::from(place.branch.0))
         .bind(place.cursor.0.cast_signed())
@@ -182,8 +183,8 @@ pub(crate) async fn set_place(connection: &mut SqliteConnection, id: i64, place:
 }
 
 /// Marks the group in memory of every process as stale.
-pub(crate) async fn touch(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
-    sqlx::query("update alliance set version = version + 1 where id = ?").bind(id).execute(connection).await?;
+pub(super) async fn touch(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
+    sqlx::query("update alliance set version = random() where id = ?").bind(id).execute(connection).await?;
     Ok(())
 }
 

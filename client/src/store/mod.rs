@@ -20,7 +20,7 @@ pub(crate) mod watched;
 use crate::ClientError;
 use crate::store::profile::Profile;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Sqlite, SqliteConnection, Transaction};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,12 @@ const STORE_FILE: &str = "store.sqlite3";
 
 /// How long one process waits for another's step.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 300;
+
+/// One step: all of it is kept, or nothing.
+pub(crate) type Step = Transaction<'static, Sqlite>;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/client");
 
@@ -122,8 +128,12 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        // The connection is tested when it is given back.
+        let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        let pool = pool.connect_with(options).await?;
         let cipher: Option<String> = sqlx::query_scalar("pragma cipher_version").fetch_optional(&pool).await?;
         if cipher.is_none_or(|version| version.is_empty()) {
             return Err(ClientError::Store("this build has no SQLCipher and would write plaintext".to_owned()));
@@ -133,7 +143,7 @@ impl Store {
     }
 
     /// Begins a step. Nothing of it is kept unless it is committed.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, ClientError> {
+    pub(crate) async fn begin(&self) -> Result<Step, ClientError> {
         Ok(self.pool.begin_with("begin immediate").await?)
     }
 
