@@ -46,14 +46,15 @@ impl Engine {
     /// Looks at past mailboxes if it is time. Whether something changed, so that there is more to read.
     pub(super) async fn look_back(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
         let now = self.environment.clock.unix_seconds();
-        let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, alliance.0).await?;
-        let last = watched::looked_back(&mut step, row.id).await?;
+        let row = self.row(alliance).await?;
+        let last = row.looked_back;
         let early = now.saturating_sub(last) < self.environment.look_back_after_seconds;
         let waits = row.status == Status::Lost;
         if !waits && (early || row.status != Status::Active) {
             return Ok(false);
         }
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
         kept::forget_expired(&mut step, row.id, self.environment.clock.today().0).await?;
         let past = kept::past(&mut step, row.id).await?;
         let Ok(group) = self.stored_group(&mut step, row.id).await else {

@@ -27,14 +27,14 @@ impl Engine {
     /// Reads what is new in one's own recovery mailboxes, if it is time. The clock decides, and not what comes: nobody
     /// can make a client act at a moment of his choice.
     pub(super) async fn read_notes(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
-        let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, alliance.0).await?;
+        let row = self.row(alliance).await?;
         let now = self.environment.clock.unix_seconds();
-        let read_at = recovery::read_at(&mut step, row.id).await?;
-        let early = now.saturating_sub(read_at) < self.environment.recovery_after_seconds;
+        let early = now.saturating_sub(row.recovery_read_at) < self.environment.recovery_after_seconds;
         if row.status == Status::Active && early {
             return Ok(());
         }
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
         if let Ok(group) = self.stored_group(&mut step, row.id).await {
             let today = self.environment.clock.today();
             recovery::set_own_mailbox(&mut step, row.id, &group.own_recovery_key()?, today, KEEP_DAYS).await?;

@@ -76,8 +76,10 @@ impl Engine {
         loop {
             let current = match held.take() {
                 Some(held) => held,
-                None if self.row(alliance).await?.status != Status::Active => return Ok(()),
-                None => self.held(alliance).await?,
+                None => match self.held(alliance).await {
+                    Err(ClientError::NotActive(_)) => return Ok(()),
+                    held => held?,
+                },
             };
             let keys = current.group.epoch_keys(current.row.relay.key(), current.row.place.branch)?;
             // As of before the relay is asked: another program of this profile may send meanwhile.

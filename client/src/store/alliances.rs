@@ -75,6 +75,10 @@ pub(crate) struct AllianceRow {
     /// Another random number after every change: one that is rolled back does not come again.
     pub(crate) version: i64,
     pub(crate) rotated_at: u64,
+    /// When past mailboxes were last looked at; 0 asks for a look at all of them.
+    pub(crate) looked_back: u64,
+    /// When one last looked into one's own recovery mailboxes.
+    pub(crate) recovery_read_at: u64,
     pub(crate) opened_on: u32,
     pub(crate) seen: bool,
     pub(crate) invitation: Option<String>,
@@ -100,13 +104,13 @@ pub(crate) async fn insert(
     relay: &RelayAddress,
     invitation: Option<&str>,
 ) -> Result<i64, ClientError> {
-    sqlx::query("insert into alliance (status, relay, invitation) values (?, ?, ?)")
+    let done = sqlx::query("insert into alliance (status, relay, invitation) values (?, ?, ?)")
         .bind(status.as_str())
         .bind(relay.to_string())
         .bind(invitation)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    super::last_row(connection).await
+    Ok(done.last_insert_rowid())
 }
 
 pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<AllianceRow>, ClientError> {
@@ -238,6 +242,8 @@ fn convert(row: &SqliteRow) -> Result<AllianceRow, ClientError> {
         },
         version: row.get("version"),
         rotated_at: row.get::<i64, _>("rotated_at").cast_unsigned(),
+        looked_back: row.get::<i64, _>("looked_back").cast_unsigned(),
+        recovery_read_at: row.get::<i64, _>("recovery_read_at").cast_unsigned(),
         opened_on: u32::try_from(row.get::<i64, _>("opened_on")).map_err(|_| corrupt("alliance", "opened_on", id))?,
         seen: row.get("seen"),
         invitation: row.get("invitation"),
