@@ -144,8 +144,7 @@ impl World {
         organisation: &str,
         connector: Arc<dyn RelayConnector>,
     ) -> Result<Engine> {
-        let environment = Environment { connector, ..environment() };
-        create(&self.folder.path().join(name), name, organisation, environment).await
+        person_in_by(&self.folder.path().join(name), name, organisation, connector).await
     }
 
     /// As [`World::again`], reaching the relay in a way of the test's choice.
@@ -153,8 +152,7 @@ impl World {
     /// # Errors
     /// Whatever keeps the profile from being opened.
     pub async fn again_by(&self, name: &str, connector: Arc<dyn RelayConnector>) -> Result<Engine> {
-        let environment = Environment { connector, ..environment() };
-        Ok(Engine::open(&self.folder.path().join(name), PASSPHRASE, environment).await?)
+        open_in(&self.folder.path().join(name), connector).await
     }
 
     /// Somebody's profile opened anew, as [`World::attentive`].
@@ -180,6 +178,27 @@ impl World {
 /// Whatever keeps it from being made.
 pub async fn person_in(folder: &Path, name: &str, organisation: &str) -> Result<Engine> {
     create(folder, name, organisation, environment()).await
+}
+
+/// As [`person_in`], reaching the relay in a way of the caller's choice.
+///
+/// # Errors
+/// Whatever keeps the profile from being made.
+pub async fn person_in_by(
+    folder: &Path,
+    name: &str,
+    organisation: &str,
+    connector: Arc<dyn RelayConnector>,
+) -> Result<Engine> {
+    create(folder, name, organisation, Environment { connector, ..environment() }).await
+}
+
+/// Somebody's profile in a folder opened anew, reaching the relay in a way of the caller's choice.
+///
+/// # Errors
+/// Whatever keeps the profile from being opened.
+pub async fn open_in(folder: &Path, connector: Arc<dyn RelayConnector>) -> Result<Engine> {
+    Ok(Engine::open(folder, PASSPHRASE, Environment { connector, ..environment() }).await?)
 }
 
 async fn create(folder: &Path, name: &str, organisation: &str, environment: Environment) -> Result<Engine> {

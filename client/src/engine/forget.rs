@@ -17,6 +17,7 @@ impl Engine {
         }
         alliances::forget(&mut step, alliance.0).await?;
         step.commit().await?;
+        self.memory.forget(alliance.0);
         Ok(())
     }
 }

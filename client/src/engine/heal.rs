@@ -137,10 +137,11 @@ impl Engine {
     /// Forgets how far the present mailbox was read; what it held is known, and finds its new place.
     async fn begin_anew(&self, row: &AllianceRow, keys: &EpochKeys, event: &Event) -> Result<(), ClientError> {
         let mut step = self.store.begin().await?;
-        let Held { row: current, mut group } = self.hold(&mut step, row.id).await?;
-        if current.version != row.version {
+        let held = self.hold(&mut step, row.id).await?;
+        if held.row.version != row.version {
             return Ok(()); // Another program of this profile was faster, and reads on.
         }
+        let Some((_, mut group)) = self.take(&mut step, held).await? else { return Ok(()) };
         history::add_event(&mut step, row.id, &row.place, event).await?;
         if let Some(kept) = kept::find(&mut step, row.id, keys).await? {
             kept::begin_anew(&mut step, kept.id).await?;

@@ -157,7 +157,7 @@ impl Engine {
                     return Ok(false);
                 };
                 if let Some(earlier) = alliances::alive(&mut step, &group.alliance().id).await? {
-                    step.rollback().await?;
+                    drop(step);
                     self.end_earlier(AllianceNumber(earlier)).await?;
                     return Box::pin(self.take_answer(row, invitation, payload)).await;
                 }

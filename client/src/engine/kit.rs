@@ -77,7 +77,8 @@ impl Engine {
         })?;
         let profile = Profile { key: kit.key, name: kit.name, organisation: kit.organisation };
         let store = Store::create(folder, passphrase, cost, &environment.random, &profile).await?;
-        let engine = Self { store, profile, environment, connections: Mutex::default() };
+        let engine =
+            Self { store, profile, environment, connections: Mutex::default(), memory: super::Memory::default() };
         for alliance in kit.alliances {
             engine.restore_alliance(alliance).await?;
         }

@@ -24,7 +24,6 @@ use sqlx::SqliteConnection;
 use std::sync::Arc;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::epoch::EpochKeys;
-use twiza_crypto::group::Group;
 use twiza_crypto::report::Report;
 use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
 use twiza_crypto::seal::seal_payload;
@@ -47,17 +46,18 @@ impl Engine {
     /// Looks at past mailboxes if it is time. Whether something changed, so that there is more to read.
     pub(super) async fn look_back(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
         let now = self.environment.clock.unix_seconds();
-        let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, alliance.0).await?;
-        let last = watched::looked_back(&mut step, row.id).await?;
+        let row = self.row(alliance).await?;
+        let last = row.looked_back;
         let early = now.saturating_sub(last) < self.environment.look_back_after_seconds;
         let waits = row.status == Status::Lost;
         if !waits && (early || row.status != Status::Active) {
             return Ok(false);
         }
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
         kept::forget_expired(&mut step, row.id, self.environment.clock.today().0).await?;
         let past = kept::past(&mut step, row.id).await?;
-        let Ok(group) = Group::load(groups::load(&mut step, row.id).await?, &self.environment.random) else {
+        let Ok(group) = self.stored_group(&mut step, row.id).await else {
             return Ok(false);
         };
         step.commit().await?;
@@ -280,10 +280,11 @@ impl Engine {
     /// Another end of a branch of the present epoch: one is still in that epoch, and reads that branch anew.
     async fn go_back(&self, row: &AllianceRow, mailbox: &KeptMailbox) -> Result<bool, ClientError> {
         let mut step = self.store.begin().await?;
-        let Held { row: current, mut group } = self.hold(&mut step, row.id).await?;
-        if current.version != row.version {
+        let held = self.hold(&mut step, row.id).await?;
+        if held.row.version != row.version {
             return Ok(false);
         }
+        let Some((_, mut group)) = self.take(&mut step, held).await? else { return Ok(false) };
         if group.has_pending() {
             group.drop_pending()?;
         }

@@ -7,10 +7,9 @@ use super::{AllianceNumber, Engine, SyncReport};
 use crate::ClientError;
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::history::{self, Event, LostWhy};
-use crate::store::{groups, outbox, reading, recovery};
+use crate::store::{outbox, reading, recovery};
 use sqlx::SqliteConnection;
 use twiza_crypto::bearings::Bearings;
-use twiza_crypto::group::Group;
 
 /// Fellow members who are asked at most.
 pub(super) const FELLOWS_MAX: usize = 64;
@@ -47,7 +46,7 @@ impl Engine {
         row: &AllianceRow,
         why: LostWhy,
     ) -> Result<(), ClientError> {
-        let group = Group::load(groups::load(step, row.id).await?, &self.environment.random)?;
+        let group = self.stored_group(step, row.id).await?;
         let bearings = group.bearings(FELLOWS_MAX)?;
         let today = self.environment.clock.today();
         recovery::set_own_mailbox(step, row.id, &group.own_recovery_key()?, today, super::notes::KEEP_DAYS).await?;
@@ -90,9 +89,7 @@ impl Engine {
     pub(super) async fn stay(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let mut step = self.store.begin().await?;
         let row = alliances::get(&mut step, alliance.0).await?;
-        if row.status != Status::Lost
-            || Group::load(groups::load(&mut step, row.id).await?, &self.environment.random).is_err()
-        {
+        if row.status != Status::Lost || self.stored_group(&mut step, row.id).await.is_err() {
             return Ok(());
         }
         // What was asked may be answered yet: the keys for that answer are kept.

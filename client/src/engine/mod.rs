@@ -14,6 +14,7 @@ mod kit;
 mod look_back;
 mod lost;
 mod members;
+mod memory;
 mod motion;
 mod naming;
 mod notes;
@@ -50,11 +51,11 @@ pub use wish::Delivery;
 use crate::ClientError;
 use crate::clock::Clock;
 use crate::relay::{RelayConnection, RelayConnector, RelayError};
+use crate::store::Store;
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::profile::{self, Profile};
-use crate::store::{Store, groups};
+use memory::Memory;
 use naming::Named;
-use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -103,10 +104,11 @@ impl std::fmt::Display for AllianceNumber {
     }
 }
 
-/// An alliance that one takes part in, as it was at one moment. Good as long as the stored row has the same version.
+/// An alliance that one takes part in, as it was at one moment, for reading. Good as long as the stored row has the same
+/// version.
 struct Held {
     row: AllianceRow,
-    group: Group,
+    group: Arc<Group>,
 }
 
 /// One open profile.
@@ -115,6 +117,7 @@ pub struct Engine {
     profile: Profile,
     environment: Environment,
     connections: Mutex<HashMap<i64, Arc<dyn RelayConnection>>>,
+    memory: Memory,
 }
 
 /// Who a profile is, as it is shown.
@@ -146,7 +149,7 @@ impl Engine {
         let key = IdentityKey::generate(&environment.random)?;
         let profile = Profile { key, name: name.clone(), organisation: organisation.clone() };
         let store = Store::create(folder, passphrase, cost, &environment.random, &profile).await?;
-        Ok(Self { store, profile, environment, connections: Mutex::default() })
+        Ok(Self { store, profile, environment, connections: Mutex::default(), memory: Memory::default() })
     }
 
     /// Opens the profile in a folder.
@@ -156,7 +159,7 @@ impl Engine {
     pub async fn open(folder: &Path, passphrase: &str, environment: Environment) -> Result<Self, ClientError> {
         let store = Store::open(folder, passphrase).await?;
         let profile = profile::load(&mut *store.reader().await?).await?;
-        Ok(Self { store, profile, environment, connections: Mutex::default() })
+        Ok(Self { store, profile, environment, connections: Mutex::default(), memory: Memory::default() })
     }
 
     /// Closes the profile.
@@ -232,20 +235,13 @@ impl Engine {
         Ok(connection)
     }
 
-    /// An alliance's row and group, of one moment: with the row of one and the group of another, this client would
-    /// look for the old place in the new epoch's mailbox.
-    async fn hold(&self, step: &mut SqliteConnection, alliance: i64) -> Result<Held, ClientError> {
-        let row = alliances::get(step, alliance).await?;
-        if row.status != Status::Active {
-            return Err(ClientError::NotActive(row.status));
-        }
-        let group = Group::load(groups::load(step, alliance).await?, &self.environment.random)?;
-        Ok(Held { row, group })
-    }
-
     /// As [`Engine::hold`], in a step of its own.
     async fn held(&self, alliance: AllianceNumber) -> Result<Held, ClientError> {
-        self.hold(&mut *self.store.begin().await?, alliance.0).await
+        let row = self.active_row(alliance).await?;
+        match self.memory.find(row.id, row.version) {
+            Some(group) => Ok(Held { row, group }),
+            None => self.hold(&mut *self.store.begin().await?, alliance.0).await,
+        }
     }
 
     async fn row(&self, alliance: AllianceNumber) -> Result<AllianceRow, ClientError> {

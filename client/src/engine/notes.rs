@@ -7,12 +7,9 @@ use super::{AllianceNumber, Engine};
 use crate::ClientError;
 use crate::relay::Page;
 use crate::store::alliances::{self, AllianceRow, Status};
-use crate::store::groups;
 use crate::store::outbox::{self, RotateCause, Want};
 use crate::store::recovery::{self, OwnMailbox};
-use sqlx::SqliteConnection;
 use twiza_crypto::content::ContentKind;
-use twiza_crypto::group::Group;
 use twiza_crypto::rejoin::{Note, RebootCall, RejoinRequest};
 use twiza_protocol::{ProblemCode, Sequence};
 
@@ -30,14 +27,14 @@ impl Engine {
     /// Reads what is new in one's own recovery mailboxes, if it is time. The clock decides, and not what comes: nobody
     /// can make a client act at a moment of his choice.
     pub(super) async fn read_notes(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
-        let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, alliance.0).await?;
+        let row = self.row(alliance).await?;
         let now = self.environment.clock.unix_seconds();
-        let read_at = recovery::read_at(&mut step, row.id).await?;
-        let early = now.saturating_sub(read_at) < self.environment.recovery_after_seconds;
+        let early = now.saturating_sub(row.recovery_read_at) < self.environment.recovery_after_seconds;
         if row.status == Status::Active && early {
             return Ok(());
         }
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
         if let Ok(group) = self.stored_group(&mut step, row.id).await {
             let today = self.environment.clock.today();
             recovery::set_own_mailbox(&mut step, row.id, &group.own_recovery_key()?, today, KEEP_DAYS).await?;
@@ -128,10 +125,5 @@ impl Engine {
         self.take_requests(&mut step, row.id, requests).await?;
         step.commit().await?;
         Ok(true)
-    }
-
-    /// The group that is stored, whatever the alliance's status.
-    pub(super) async fn stored_group(&self, step: &mut SqliteConnection, alliance: i64) -> Result<Group, ClientError> {
-        Ok(Group::load(groups::load(step, alliance).await?, &self.environment.random)?)
     }
 }

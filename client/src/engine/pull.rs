@@ -12,7 +12,7 @@ use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event, LostWhy, NewText, ShownPerson};
 use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
-use crate::store::{ends, groups, reading, recovery, watched};
+use crate::store::{Step, ends, groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
@@ -78,8 +78,10 @@ impl Engine {
         loop {
             let current = match held.take() {
                 Some(held) => held,
-                None if self.row(alliance).await?.status != Status::Active => return Ok(()),
-                None => self.held(alliance).await?,
+                None => match self.held(alliance).await {
+                    Err(ClientError::NotActive(_)) => return Ok(()),
+                    held => held?,
+                },
             };
             let keys = current.group.epoch_keys(current.row.relay.key(), current.row.place.branch)?;
             // As of before the relay is asked: another program of this profile may send meanwhile.
@@ -110,7 +112,7 @@ impl Engine {
             let next = self.take_ordinary(current, &keys, &ordinary).await?;
             let Some(next) = next else { continue };
             held = match closing {
-                Some(frame) => self.take_closing(alliance, next, &keys, &frame, head.as_ref()).await?,
+                Some(frame) => self.take_closing(next, &keys, &frame, head.as_ref()).await?,
                 None if head.is_none() => Some(next),
                 None => return self.check_receipts(&acknowledged).await,
             };
@@ -178,10 +180,8 @@ impl Engine {
             self.connection(&held.row)?.open(&keys.mailbox, grant.as_deref()).await?;
         }
         let mut step = self.store.begin().await?;
-        let Held { row, group } = self.hold(&mut step, alliance.0).await?;
-        if row.version != held.row.version {
-            return Err(ClientError::PlaceThere);
-        }
+        let taken = self.take(&mut step, held).await?;
+        let (row, group) = taken.ok_or(ClientError::PlaceThere)?;
         self.next_branch(&mut step, &row, row.place, group).await?;
         step.commit().await?;
         self.sync(alliance).await?;
@@ -199,10 +199,7 @@ impl Engine {
             return Ok(Some(held));
         }
         let mut step = self.store.begin().await?;
-        let Held { row, mut group } = held;
-        if alliances::get(&mut step, row.id).await?.version != row.version {
-            return Ok(None);
-        }
+        let Some((row, mut group)) = self.take(&mut step, held).await? else { return Ok(None) };
         let kept = self.keep_mailbox(&mut step, &row, &group, keys).await?;
         let mut mailbox = open_mailbox(&row, keys);
         for frame in frames {
@@ -228,7 +225,7 @@ impl Engine {
                 && let Ok(rival) = Rival::decode(&payload.body)
             {
                 alliances::set_place(&mut step, row.id, &mailbox.place).await?;
-                let held = self.commit_step(step, row.id, group).await?;
+                let held = self.keep(step, row.id, group).await?;
                 return self.adopt(held, keys, &rival).await.map(|_| None);
             }
             self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
@@ -241,7 +238,7 @@ impl Engine {
             }
         }
         alliances::set_place(&mut step, row.id, &mailbox.place).await?;
-        self.commit_step(step, row.id, group).await.map(Some)
+        self.keep(step, row.id, group).await.map(Some)
     }
 
     /// Where the frames of the present mailbox are kept.
@@ -379,18 +376,14 @@ impl Engine {
     /// Takes the frame that closes the mailbox: the next epoch begins, or the next branch of this one.
     async fn take_closing(
         &self,
-        alliance: AllianceNumber,
         held: Held,
         keys: &EpochKeys,
         frame: &InboundFrame,
         head: Option<&Receipt>,
     ) -> Result<Option<Held>, ClientError> {
         let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, alliance.0).await?;
-        if row.version != held.row.version {
-            return Ok(None);
-        }
-        let kept = self.keep_mailbox(&mut step, &row, &held.group, keys).await?;
+        let Some((row, group)) = self.take(&mut step, held).await? else { return Ok(None) };
+        let kept = self.keep_mailbox(&mut step, &row, &group, keys).await?;
         let mut mailbox = open_mailbox(&row, keys);
         let digest = mailbox.advance(frame)?;
         kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
@@ -404,19 +397,19 @@ impl Engine {
         let own = outbox::take_frame(&mut step, row.id, &digest).await?;
         if let Some((intent, _)) = own.filter(|_| payload.is_some()) {
             kept::end(&mut step, kept, Ended::Commit).await?;
-            let group = self.take_own_commit(&mut step, held.group, &mailbox, intent).await?;
-            return self.commit_step(step, row.id, group).await.map(Some);
+            let group = self.take_own_commit(&mut step, group, &mailbox, intent).await?;
+            return self.keep(step, row.id, group).await.map(Some);
         }
         let commit = payload.filter(|payload| payload.kind == ContentKind::Commit);
         let Some((body, author)) = commit.and_then(|payload| Some((payload.body, payload.author?))) else {
             kept::end(&mut step, kept, Ended::Branch).await?;
-            self.branch_off(&mut step, held.group, &mailbox, None).await?;
+            self.branch_off(&mut step, group, &mailbox, None).await?;
             step.commit().await?;
             return Ok(None);
         };
-        let culprit = held.group.verify_author(&mailbox.address, &body, &author).ok();
-        let ahead = branches_ahead(&held.group, &row)?;
-        match held.group.receive_commit(&mailbox.address, &body, &author) {
+        let culprit = group.verify_author(&mailbox.address, &body, &author).ok();
+        let ahead = branches_ahead(&group, &row)?;
+        match group.receive_commit(&mailbox.address, &body, &author) {
             Ok((group, judged)) => {
                 kept::end(&mut step, kept, Ended::Commit).await?;
                 self.follow(step, &row, &mailbox, group, judged, &ahead).await
@@ -428,7 +421,7 @@ impl Engine {
             }
             Err(error) => {
                 // Only the stored group is good now: what MLS did to the one in memory must not be kept.
-                let Held { group, .. } = self.hold(&mut step, row.id).await?;
+                let group = self.copy(&mut step, row.id).await?;
                 let report = group.report(&mailbox.address, &body);
                 kept::end(&mut step, kept, Ended::Branch).await?;
                 self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
@@ -449,7 +442,7 @@ impl Engine {
     /// Takes over a commit by somebody else: the group enters the next epoch, or one is out.
     async fn follow(
         &self,
-        mut step: sqlx::Transaction<'static, sqlx::Sqlite>,
+        mut step: Step,
         row: &AllianceRow,
         mailbox: &Mailbox<'_>,
         mut group: Group,
@@ -469,7 +462,7 @@ impl Engine {
             return Ok(None);
         }
         self.next_epoch(&mut step, row, &mut group, ahead).await?;
-        self.commit_step(step, row.id, group).await.map(Some)
+        self.keep(step, row.id, group).await.map(Some)
     }
 
     /// A commit of this epoch that the relay had taken before it was rolled back, shown by a member who followed it.
@@ -480,13 +473,10 @@ impl Engine {
         let address = ended.mailbox.address();
         let Ok((body, author)) = rival.open(relay, &address, &ended.frame) else { return Ok(Some(held)) };
         let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, held.row.id).await?;
-        if row.version != held.row.version {
-            return Ok(None);
-        }
-        let ahead = branches_ahead(&held.group, &row)?;
-        let kept = self.keep_mailbox(&mut step, &row, &held.group, keys).await?;
-        match held.group.receive_commit(&address, &body, &author) {
+        let Some((row, group)) = self.take(&mut step, held).await? else { return Ok(None) };
+        let ahead = branches_ahead(&group, &row)?;
+        let kept = self.keep_mailbox(&mut step, &row, &group, keys).await?;
+        match group.receive_commit(&address, &body, &author) {
             Ok((group, judged)) => {
                 kept::end(&mut step, kept, Ended::Branch).await?;
                 let mailbox = open_mailbox(&row, keys);
@@ -494,18 +484,6 @@ impl Engine {
             }
             Err(_) => Ok(None),
         }
-    }
-
-    async fn commit_step(
-        &self,
-        mut step: sqlx::Transaction<'static, sqlx::Sqlite>,
-        id: i64,
-        mut group: Group,
-    ) -> Result<Held, ClientError> {
-        groups::apply(&mut step, id, &group.take_changes()).await?;
-        let row = alliances::get(&mut step, id).await?;
-        step.commit().await?;
-        Ok(Held { row, group })
     }
 
     /// One's own commit was read back: the relay has ordered it, so it is taken over now, and not before.

@@ -6,12 +6,12 @@ use super::view::own_view;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::RelayConnection;
-use crate::store::alliances::{self, AllianceRow};
+use crate::store::alliances::AllianceRow;
+use crate::store::corrupt;
 use crate::store::history::{self, Event};
 use crate::store::invitations::{self, InvitationStatus};
 use crate::store::motions::{self, MotionState};
 use crate::store::outbox::{self, Intent, IntentState, RotateCause, Want};
-use crate::store::{corrupt, groups};
 use sqlx::SqliteConnection;
 use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
@@ -169,11 +169,12 @@ impl Engine {
             Some(IntentState::Sealed) => return Ok(Prepared::Sealed),
             _ => return Ok(Prepared::Over),
         }
-        let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
-        let waits_for_commit = intent.want.is_commit() && outbox::has_sealed_commit(&mut step, row.id).await?;
-        if waits_for_commit || must_wait(&group, &intent.want) {
+        let held = self.hold(&mut step, alliance.0).await?;
+        let waits_for_commit = intent.want.is_commit() && outbox::has_sealed_commit(&mut step, alliance.0).await?;
+        if waits_for_commit || must_wait(&held.group, &intent.want) {
             return Ok(Prepared::Waits);
         }
+        let Some((row, mut group)) = self.take(&mut step, held).await? else { return Ok(Prepared::Waits) };
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         let sealed = match self.seal_want(&mut step, &row, &mut group, &keys, &intent.want).await {
             Ok(Some(sealed)) => sealed,
@@ -196,10 +197,8 @@ impl Engine {
             }
         };
         let Sealed { frames, closing, welcome } = sealed;
-        groups::apply(&mut step, row.id, &group.take_changes()).await?;
-        alliances::touch(&mut step, row.id).await?;
         outbox::seal_intent(&mut step, row.id, intent.id, &keys.mailbox, &frames, closing, welcome.as_deref()).await?;
-        step.commit().await?;
+        self.keep(step, row.id, group).await?;
         Ok(Prepared::Sealed)
     }
 
@@ -208,17 +207,18 @@ impl Engine {
         &self,
         step: &mut SqliteConnection,
         row: &AllianceRow,
-        group: &mut Group,
+        group: &Group,
         want: &Want,
     ) -> Result<(), ClientError> {
-        if want.is_text() && group.is_leaving()? {
-            return Err(Obstacle::Leaving.into());
+        if want.is_text() {
+            group.check_may_speak()?;
         }
-        if must_wait(group, want) || matches!(want, Want::Send { text, .. } if text.len() > FrameSize::MAX.bytes()) {
-            return Ok(()); // Large texts are not encrypted twice only to see whether they could be.
+        if must_wait(group, want) || matches!(want, Want::Send { .. }) {
+            return Ok(()); // Nothing else can be wrong with a text.
         }
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-        self.seal_want(step, row, group, &keys, want).await.map(|_| ())
+        let mut copy = self.copy(step, row.id).await?;
+        self.seal_want(step, row, &mut copy, &keys, want).await.map(|_| ())
     }
 
     async fn seal_want(
@@ -252,7 +252,7 @@ impl Engine {
             Want::Rotate { cause: RotateCause::Objection } if group.alliance().claim.is_none() => Ok(None),
             Want::Leave if group.is_leaving()? => Ok(None),
             Want::Leave => {
-                let octets = self.hold(step, row.id).await?.group.propose_leave()?;
+                let octets = self.copy(step, row.id).await?.propose_leave()?;
                 let kind = ContentKind::Proposal;
                 let frames = seal_payload(&keys.frame, kind, &octets, None, FrameSize::Kib1, random)?;
                 Ok(Some(Sealed { frames, closing: false, welcome: None }))

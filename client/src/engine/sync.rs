@@ -40,13 +40,17 @@ impl Engine {
             self.pull_answer(&row).await?;
         }
         self.sync_active(alliance).await?;
-        if self.row(alliance).await?.status == Status::Lost && self.try_look_back(alliance).await? {
+        let mut row = self.row(alliance).await?;
+        if row.status == Status::Lost && self.try_look_back(alliance).await? {
             self.sync_active(alliance).await?;
+            row = self.row(alliance).await?;
         }
-        if matches!(self.row(alliance).await?.status, Status::Stuck | Status::Lost) && self.recover(alliance).await? {
-            self.sync_active(alliance).await?;
+        if matches!(row.status, Status::Stuck | Status::Lost) {
+            if self.recover(alliance).await? {
+                self.sync_active(alliance).await?;
+            }
+            row = self.row(alliance).await?;
         }
-        let row = self.row(alliance).await?;
         self.push_rendezvous(&row).await?;
         if row.status == Status::Active {
             self.push_recovery(&row).await?;

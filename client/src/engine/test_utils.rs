@@ -1,6 +1,6 @@
 //! What only tests need, behind the feature `test-utils`: what a member's changed client takes from its own store.
 
-use super::{AllianceNumber, Engine, Held};
+use super::{AllianceNumber, Engine};
 use crate::ClientError;
 use twiza_crypto::epoch::EpochKeys;
 use twiza_crypto::group::Group;
@@ -19,7 +19,9 @@ impl Engine {
     /// # Errors
     /// [`ClientError::NotActive`].
     pub async fn insider(&self, alliance: AllianceNumber) -> Result<Insider, ClientError> {
-        let Held { row, group } = self.held(alliance).await?;
+        let mut step = self.store.begin().await?;
+        let row = self.hold(&mut step, alliance.0).await?.row;
+        let group = self.copy(&mut step, row.id).await?;
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         Ok(Insider { group, keys })
     }

@@ -77,10 +77,10 @@ impl Engine {
     /// refused in the meantime (somebody else was faster) is an error.
     pub(super) async fn wish(&self, alliance: AllianceNumber, want: &Want) -> Result<IntentState, ClientError> {
         let mut step = self.store.begin().await?;
-        let Held { row, mut group } = self.hold(&mut step, alliance.0).await?;
+        let Held { row, group } = self.hold(&mut step, alliance.0).await?;
         if !group.has_pending() {
-            // Tried on a copy in memory, which is dropped: bad wishes are told at once, and online or not.
-            self.try_want(&mut step, &row, &mut group, want).await?;
+            // Bad wishes are told at once, and online or not.
+            self.try_want(&mut step, &row, &group, want).await?;
         }
         let intent = outbox::add_intent(&mut step, row.id, want).await?;
         step.commit().await?;

@@ -72,8 +72,13 @@ pub(crate) struct AllianceRow {
     pub(crate) status: Status,
     pub(crate) relay: RelayAddress,
     pub(crate) place: Place,
+    /// Another random number after every change: one that is rolled back does not come again.
     pub(crate) version: i64,
     pub(crate) rotated_at: u64,
+    /// When past mailboxes were last looked at; 0 asks for a look at all of them.
+    pub(crate) looked_back: u64,
+    /// When one last looked into one's own recovery mailboxes.
+    pub(crate) recovery_read_at: u64,
     pub(crate) opened_on: u32,
     pub(crate) seen: bool,
     pub(crate) invitation: Option<String>,
@@ -99,13 +104,13 @@ pub(crate) async fn insert(
     relay: &RelayAddress,
     invitation: Option<&str>,
 ) -> Result<i64, ClientError> {
-    sqlx::query("insert into alliance (status, relay, invitation) values (?, ?, ?)")
+    let done = sqlx::query("insert into alliance (status, relay, invitation) values (?, ?, ?)")
         .bind(status.as_str())
         .bind(relay.to_string())
         .bind(invitation)
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    super::last_row(connection).await
+    Ok(done.last_insert_rowid())
 }
 
 pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<AllianceRow>, ClientError> {
@@ -149,7 +154,7 @@ pub(crate) async fn set_active(
     name: &str,
 ) -> Result<(), ClientError> {
     sqlx::query(
-        "update alliance set alliance_id = ?, name = ?, status = 'active', invitation = null, version = version + 1 where id = ?",
+        "update alliance set alliance_id = ?, name = ?, status = 'active', invitation = null, version = random() where id = ?",
     )
     .bind(&alliance.as_bytes()[..])
     .bind(name)
@@ -160,7 +165,7 @@ pub(crate) async fn set_active(
 }
 
 pub(crate) async fn set_status(connection: &mut SqliteConnection, id: i64, status: Status) -> Result<(), ClientError> {
-    sqlx::query("update alliance set status = ?, invitation = null, version = version + 1 where id = ?")
+    sqlx::query("update alliance set status = ?, invitation = null, version = random() where id = ?")
         .bind(status.as_str())
         .bind(id)
         .execute(connection)
@@ -170,7 +175,7 @@ pub(crate) async fn set_status(connection: &mut SqliteConnection, id: i64, statu
 
 /// Moves on. Goes together with everything that was read up to there.
 pub(crate) async fn set_place(connection: &mut SqliteConnection, id: i64, place: &Place) -> Result<(), ClientError> {
-    sqlx::query("update alliance set epoch = ?, branch = ?, cursor = ?, chain = ?, version = version + 1 where id = ?")
+    sqlx::query("update alliance set epoch = ?, branch = ?, cursor = ?, chain = ?, version = random() where id = ?")
         .bind(place.epoch.cast_signed())
         .bind(i64::from(place.branch.0))
         .bind(place.cursor.0.cast_signed())
@@ -182,8 +187,8 @@ pub(crate) async fn set_place(connection: &mut SqliteConnection, id: i64, place:
 }
 
 /// Marks the group in memory of every process as stale.
-pub(crate) async fn touch(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
-    sqlx::query("update alliance set version = version + 1 where id = ?").bind(id).execute(connection).await?;
+pub(super) async fn touch(connection: &mut SqliteConnection, id: i64) -> Result<(), ClientError> {
+    sqlx::query("update alliance set version = random() where id = ?").bind(id).execute(connection).await?;
     Ok(())
 }
 
@@ -237,6 +242,8 @@ fn convert(row: &SqliteRow) -> Result<AllianceRow, ClientError> {
         },
         version: row.get("version"),
         rotated_at: row.get::<i64, _>("rotated_at").cast_unsigned(),
+        looked_back: row.get::<i64, _>("looked_back").cast_unsigned(),
+        recovery_read_at: row.get::<i64, _>("recovery_read_at").cast_unsigned(),
         opened_on: u32::try_from(row.get::<i64, _>("opened_on")).map_err(|_| corrupt("alliance", "opened_on", id))?,
         seen: row.get("seen"),
         invitation: row.get("invitation"),

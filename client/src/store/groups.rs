@@ -1,6 +1,7 @@
-//! The private state of groups, entry by entry.
+//! The private state of groups, entry by entry. Whoever changes it changes the alliance's version.
 
 use crate::ClientError;
+use crate::store::alliances;
 use sqlx::{Row, SqliteConnection};
 use twiza_crypto::{GroupState, StateChanges};
 
@@ -15,6 +16,9 @@ pub(crate) async fn apply(
     alliance: i64,
     changes: &StateChanges,
 ) -> Result<(), ClientError> {
+    if changes.put.is_empty() && changes.deleted.is_empty() {
+        return Ok(());
+    }
     for (key, value) in &changes.put {
         sqlx::query("insert into group_entry (alliance, key, value) values (?, ?, ?) on conflict do update set value = excluded.value")
             .bind(alliance)
@@ -27,10 +31,10 @@ pub(crate) async fn apply(
         let query = sqlx::query("delete from group_entry where alliance = ? and key = ?");
         query.bind(alliance).bind(key).execute(&mut *connection).await?;
     }
-    Ok(())
+    alliances::touch(connection, alliance).await
 }
 
 pub(crate) async fn delete(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
-    sqlx::query("delete from group_entry where alliance = ?").bind(alliance).execute(connection).await?;
-    Ok(())
+    sqlx::query("delete from group_entry where alliance = ?").bind(alliance).execute(&mut *connection).await?;
+    alliances::touch(connection, alliance).await
 }

@@ -54,14 +54,14 @@ pub(crate) async fn insert(
     role: u8,
     expires: ExpiryDay,
 ) -> Result<i64, ClientError> {
-    sqlx::query("insert into invitation (alliance, link, role, expires) values (?, ?, ?, ?)")
+    let done = sqlx::query("insert into invitation (alliance, link, role, expires) values (?, ?, ?, ?)")
         .bind(alliance)
         .bind(link)
         .bind(i64::from(role))
         .bind(i64::from(expires.0))
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    super::last_row(connection).await
+    Ok(done.last_insert_rowid())
 }
 
 pub(crate) async fn of_alliance(

@@ -15,17 +15,22 @@ pub(crate) mod profile;
 pub(crate) mod reading;
 pub(crate) mod recovery;
 pub mod shown;
+mod step;
 pub(crate) mod suppressed;
 pub(crate) mod watched;
 
+pub(crate) use step::Step;
+
 use crate::ClientError;
 use crate::store::profile::Profile;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use twiza_crypto::vault::{self, StoreKey, VaultCost};
 use twiza_crypto::{CryptoError, Random};
 
@@ -36,12 +41,16 @@ const STORE_FILE: &str = "store.sqlite3";
 /// How long one process waits for another's step.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 300;
+
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/client");
 
-/// An open store.
-#[derive(Debug, Clone)]
+/// An open store. Its users take turns at its one connection. (A pool of one costs two more ways to the connection's
+/// thread and back each time.)
+#[derive(Debug)]
 pub struct Store {
-    pool: SqlitePool,
+    connection: Arc<Mutex<SqliteConnection>>,
     folder: PathBuf,
 }
 
@@ -123,24 +132,28 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let cipher: Option<String> = sqlx::query_scalar("pragma cipher_version").fetch_optional(&pool).await?;
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let mut connection = options.connect().await?;
+        let query = sqlx::query_scalar("pragma cipher_version");
+        let cipher: Option<String> = query.fetch_optional(&mut connection).await?;
         if cipher.is_none_or(|version| version.is_empty()) {
             return Err(ClientError::Store("this build has no SQLCipher and would write plaintext".to_owned()));
         }
-        MIGRATOR.run(&pool).await.map_err(|error| ClientError::Store(error.to_string()))?;
-        Ok(Self { pool, folder: folder.to_owned() })
+        MIGRATOR.run(&mut connection).await.map_err(|error| ClientError::Store(error.to_string()))?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), folder: folder.to_owned() })
     }
 
     /// Begins a step. Nothing of it is kept unless it is committed.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, ClientError> {
-        Ok(self.pool.begin_with("begin immediate").await?)
+    pub(crate) async fn begin(&self) -> Result<Step, ClientError> {
+        Step::begin(self.reader().await?).await
     }
 
-    /// A connection for reading only.
-    pub(crate) async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>, ClientError> {
-        Ok(self.pool.acquire().await?)
+    /// The connection, for reading only.
+    pub(crate) async fn reader(&self) -> Result<OwnedMutexGuard<SqliteConnection>, ClientError> {
+        let turn = tokio::time::timeout(BUSY_TIMEOUT, self.connection.clone().lock_owned()).await;
+        turn.map_err(|_| ClientError::Store("another step of this program does not end".to_owned()))
     }
 
     /// Asks before each commit to disk; one that is not granted fails and leaves nothing, as if the power had gone.
@@ -155,7 +168,10 @@ impl Store {
 
     /// Closes the store: the write-ahead log is folded in.
     pub async fn close(self) {
-        self.pool.close().await;
+        if let Some(connection) = Arc::into_inner(self.connection) {
+            // What was committed is on the disk, folded in or not.
+            drop(connection.into_inner().close().await);
+        }
     }
 }
 

@@ -98,12 +98,8 @@ pub(crate) async fn add_intent(
     want: &Want,
 ) -> Result<i64, ClientError> {
     let body = serde_json::to_string(want).map_err(|error| ClientError::Store(error.to_string()))?;
-    sqlx::query("insert into intent (alliance, body) values (?, ?)")
-        .bind(alliance)
-        .bind(body)
-        .execute(&mut *connection)
-        .await?;
-    super::last_row(connection).await
+    let query = sqlx::query("insert into intent (alliance, body) values (?, ?)").bind(alliance).bind(body);
+    Ok(query.execute(connection).await?.last_insert_rowid())
 }
 
 /// Intents that are neither done nor failed, oldest first.

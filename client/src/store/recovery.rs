@@ -126,12 +126,7 @@ pub(crate) async fn set_cursor(
     Ok(())
 }
 
-/// When one last looked into one's own recovery mailboxes.
-pub(crate) async fn read_at(connection: &mut SqliteConnection, alliance: i64) -> Result<u64, ClientError> {
-    let query = sqlx::query_scalar("select recovery_read_at from alliance where id = ?").bind(alliance);
-    Ok(query.fetch_one(connection).await.map(i64::cast_unsigned)?)
-}
-
+/// Notes when one looked into one's own recovery mailboxes.
 pub(crate) async fn set_read_at(connection: &mut SqliteConnection, alliance: i64, now: u64) -> Result<(), ClientError> {
     let query = sqlx::query("update alliance set recovery_read_at = ? where id = ?");
     query.bind(now.cast_signed()).bind(alliance).execute(connection).await?;

@@ -100,13 +100,7 @@ pub(crate) async fn withdraw_own_report(
     Ok(())
 }
 
-/// When past mailboxes were last looked at, in seconds since the Unix epoch.
-pub(crate) async fn looked_back(connection: &mut SqliteConnection, alliance: i64) -> Result<u64, ClientError> {
-    let query = sqlx::query_scalar::<_, i64>("select looked_back from alliance where id = ?");
-    Ok(query.bind(alliance).fetch_one(connection).await?.cast_unsigned())
-}
-
-/// Notes it; 0 asks for a look at all of them.
+/// Notes when past mailboxes were looked at, in seconds since the Unix epoch; 0 asks for a look at all of them.
 pub(crate) async fn set_looked_back(
     connection: &mut SqliteConnection,
     alliance: i64,

@@ -338,19 +338,25 @@ impl Group {
         self.mls.epoch_authenticator().as_slice()
     }
 
+    /// Whether one may say something here.
+    ///
+    /// # Errors
+    /// [`CryptoError::NotPossible`] for observers and for whoever is leaving.
+    pub fn check_may_speak(&self) -> Result<(), CryptoError> {
+        if self.is_leaving()? {
+            return Err(Obstacle::Leaving.into());
+        }
+        let role = self.alliance.seat(&self.own_identity()?).map(|seat| seat.role);
+        if role == Some(Role::Observer) { Err(Obstacle::Observer.into()) } else { Ok(()) }
+    }
+
     /// Encrypts a message for the group (an MLS PrivateMessage).
     ///
     /// # Errors
     /// [`CryptoError::NotPossible`] for observers and for whoever is leaving; [`CryptoError::TooLarge`];
     /// [`CryptoError::Mls`] while a commit is pending, or somebody's wish to leave ([`Group::has_departures`]).
     pub fn encrypt_message(&mut self, message: &Message) -> Result<Vec<u8>, CryptoError> {
-        if self.is_leaving()? {
-            return Err(Obstacle::Leaving.into());
-        }
-        let role = self.alliance.seat(&self.own_identity()?).map(|seat| seat.role);
-        if role == Some(Role::Observer) {
-            return Err(Obstacle::Observer.into());
-        }
+        self.check_may_speak()?;
         let sealed = self.mls.create_message(&self.provider, &self.device, &message.encode()?);
         sealed.map_err(CryptoError::mls)?.to_bytes().map_err(CryptoError::mls)
     }
