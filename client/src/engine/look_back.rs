@@ -29,7 +29,7 @@ use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
 use twiza_crypto::seal::seal_payload;
 use twiza_protocol::{Chain, FrameDigest, FrameSize, ProblemCode};
 
-/// How many past mailboxes are looked at where nothing is wrong.
+/// How many past mailboxes are looked at where nothing is wrong: so many of the latest, and of the others, in turn.
 const USUALLY: usize = 4;
 
 /// How many where the relay was rolled back.
@@ -63,13 +63,13 @@ impl Engine {
         step.commit().await?;
         let grant = group.alliance().relay()?.grant.clone();
         let looking = Looking { connection: self.connection(&row)?, grant, row };
-        let many = if last == 0 { AFTER_ROLLBACK } else { USUALLY };
-        for mailbox in past.iter().take(many) {
+        let past = if last == 0 { past.into_iter().take(AFTER_ROLLBACK).collect() } else { some_of(past) };
+        for mailbox in &past {
             if !waits && self.look_at(&looking, mailbox).await? {
                 return Ok(true);
             }
         }
-        let mut epochs: Vec<u64> = past.iter().take(many).map(|mailbox| mailbox.epoch).collect();
+        let mut epochs: Vec<u64> = past.iter().map(|mailbox| mailbox.epoch).collect();
         if waits {
             epochs = watched::reported(&mut *self.store.reader().await?, alliance.0).await?;
         }
@@ -80,7 +80,10 @@ impl Engine {
             }
         }
         let mut step = self.store.begin().await?;
-        watched::set_looked_back(&mut step, alliance.0, now.max(1)).await?;
+        for mailbox in &past {
+            kept::set_looked(&mut step, mailbox.id, now).await?;
+        }
+        watched::end_look(&mut step, alliance.0, last, now.max(1)).await?;
         step.commit().await?;
         Ok(false)
     }
@@ -150,6 +153,8 @@ impl Engine {
         if missing > 0 {
             let event = Event::RelayHealed { frames: missing };
             history::add_event(&mut step, row.id, &row.place, &event).await?;
+            // What lost this has lost others as well.
+            watched::set_looked_back(&mut step, row.id, 0).await?;
         }
         let branches = watched::of_epoch(&mut step, row.id, mailbox.epoch).await?;
         step.commit().await?;
@@ -451,6 +456,15 @@ impl Engine {
         watched::add(step, row.id, epoch, &keys).await?;
         self.lose_place(step, &current, LostWhy::CannotFollow).await
     }
+}
+
+/// The latest mailboxes, and those that were not looked at for the longest time: a relay that rewrites an old one, for
+/// somebody who has not read it yet, is found out, too.
+fn some_of(mut past: Vec<KeptMailbox>) -> Vec<KeptMailbox> {
+    let mut others = past.split_off(past.len().min(USUALLY));
+    others.sort_by_key(|mailbox| mailbox.looked);
+    past.extend(others.into_iter().take(USUALLY));
+    past
 }
 
 /// Whether this is the relay's word on the end that was read.

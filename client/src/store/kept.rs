@@ -37,6 +37,8 @@ pub(crate) struct KeptMailbox {
     pub(crate) roster: Roster,
     pub(crate) ended: Option<Ended>,
     pub(crate) expires: u32,
+    /// When it was last looked at, in seconds since the Unix epoch.
+    pub(crate) looked: u64,
 }
 
 /// One of its frames, where members agreed that it stands.
@@ -241,6 +243,13 @@ pub(crate) async fn set_expires(connection: &mut SqliteConnection, mailbox: i64,
     Ok(())
 }
 
+/// Notes that a past mailbox was looked at.
+pub(crate) async fn set_looked(connection: &mut SqliteConnection, mailbox: i64, now: u64) -> Result<(), ClientError> {
+    let query = sqlx::query("update kept_mailbox set looked = ? where id = ?");
+    query.bind(now.cast_signed()).bind(mailbox).execute(connection).await?;
+    Ok(())
+}
+
 /// Forgets what the relay no longer has either, by its last word on that.
 pub(crate) async fn forget_expired(
     connection: &mut SqliteConnection,
@@ -293,5 +302,6 @@ fn convert(row: &SqliteRow) -> Result<KeptMailbox, ClientError> {
         roster: Roster::decode(row.get("roster")).map_err(|_| corrupt("kept_mailbox", "roster", id))?,
         ended,
         expires: u32::try_from(row.get::<i64, _>("expires")).map_err(|_| corrupt("kept_mailbox", "expires", id))?,
+        looked: row.get::<i64, _>("looked").cast_unsigned(),
     })
 }

@@ -111,6 +111,18 @@ pub(crate) async fn set_looked_back(
     Ok(())
 }
 
+/// Notes the end of a look that was due since `last`, unless another was asked for meanwhile.
+pub(crate) async fn end_look(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    last: u64,
+    now: u64,
+) -> Result<(), ClientError> {
+    let query = sqlx::query("update alliance set looked_back = ? where id = ? and looked_back = ?");
+    query.bind(now.cast_signed()).bind(alliance).bind(last.cast_signed()).execute(connection).await?;
+    Ok(())
+}
+
 fn convert(row: &SqliteRow) -> Result<WatchedBranch, ClientError> {
     let epoch: i64 = row.get("epoch");
     let key = |column| -> Result<[u8; 32], ClientError> {

@@ -8,7 +8,7 @@
 //! - Nothing was refused, unreadable, or seen differently, but for what cheats did; and for that they are named where
 //!   they can be, and nobody else ever is.
 //!
-//! Two promises are weaker, and stand in [`check_detected`] and [`Case::lost`].
+//! Three promises are weaker, and stand in [`check_detected`], [`Case::lost`] and [`said_by_the_gone`].
 
 use super::cheat::Expected;
 use super::witness::{Sent, Told, Witness};
@@ -123,11 +123,12 @@ fn check_one_state(case: &Case<'_>) -> Result<(), String> {
 
 fn check_one_history(case: &Case<'_>) -> Result<(), String> {
     let mut reference = BTreeMap::<u64, (usize, Vec<String>)>::new();
+    let gone = said_by_the_gone(case);
     let (behind, others): (Vec<&Witness>, Vec<&Witness>) = parts(case)
         .partition(|witness| witness.is_lost() || witness.is_active() && case.lost.contains(&witness.client));
     for witness in others.iter().chain(&behind) {
         let client = witness.client;
-        let epochs = witness.epochs();
+        let epochs = witness.epochs(&gone);
         if let Some((early, _)) = epochs.iter().find(|(epoch, _)| **epoch < witness.joined()) {
             return Err(format!("{client} reads epoch {early}, but joined in {}", witness.joined()));
         }
@@ -181,11 +182,22 @@ fn check_nothing_odd(witness: &Witness, expected: Option<&Expected>, is_behind: 
     Ok(())
 }
 
+/// Where a relay lost what was said, its author says it again to those who had gone on. Whoever is out cannot: what it
+/// had said may be read by some only.
+fn said_by_the_gone<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
+    if case.expected.is_some() {
+        return BTreeSet::new();
+    }
+    let is_there = |client: usize| parts(case).any(|witness| witness.client == client && witness.is_active());
+    case.sent.iter().filter(|(_, sent)| !is_there(sent.client)).map(|(text, _)| text.as_str()).collect()
+}
+
 fn check_once(case: &Case<'_>, text: &str, sent: Sent) -> Result<(), String> {
     let own = || parts(case).filter(|witness| witness.client == sent.client);
     let said: usize = own().map(|witness| witness.has_text(text)).sum();
     let given_up: usize = own().map(|witness| witness.has_given_up(text)).sum();
     let good = match sent.told {
+        Told::Acknowledged | Told::Queued if said_by_the_gone(case).contains(text) => said + given_up >= 1,
         Told::Nothing => said + given_up <= 1,
         Told::Acknowledged => said == 1 && given_up == 0,
         Told::Queued if case.lost.contains(&sent.client) || own().any(Witness::is_lost) => said + given_up <= 1,

@@ -1,7 +1,7 @@
 //! What one client has to say at the end of a run.
 
 use super::client::Done;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use twiza_client::engine::{AllianceView, Delivery, Outbox};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Entry, Event, Item, LostWhy};
@@ -72,10 +72,11 @@ impl Witness {
         Ok(witnesses)
     }
 
-    /// What was read in each epoch, in order, as everybody should have it.
-    pub(super) fn epochs(&self) -> BTreeMap<u64, Vec<String>> {
+    /// What was read in each epoch, in order, as everybody should have it, but for some texts.
+    pub(super) fn epochs(&self, without: &BTreeSet<&str>) -> BTreeMap<u64, Vec<String>> {
         let mut epochs = BTreeMap::<u64, Vec<String>>::new();
-        for entry in &self.entries {
+        let is_left_out = |item: &Item| matches!(item, Item::Text { text, .. } if without.contains(text.as_str()));
+        for entry in self.entries.iter().filter(|entry| !is_left_out(&entry.item)) {
             if let Some(shared) = shared(&entry.item) {
                 epochs.entry(entry.epoch).or_default().push(format!("{} {shared}", entry.sequence.0));
             }
