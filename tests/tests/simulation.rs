@@ -13,7 +13,7 @@ use twiza_client::clock::{Clock, SystemClock};
 use twiza_tests::simulation::{self, Broken, Outcome, Scenario};
 
 /// Seeds of all tests together, where nothing else is said: some six minutes on two processors.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2000;
 
 #[test]
 fn everybody_reads_the_same_whatever_networks_crashes_clocks_and_second_programs_do() {

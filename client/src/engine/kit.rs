@@ -2,7 +2,7 @@
 
 use super::lost::FELLOWS_MAX;
 use super::notes::KEEP_DAYS;
-use super::{Engine, Environment};
+use super::{Engine, Environment, Memory};
 use crate::ClientError;
 use crate::store::alliances::{self, Status};
 use crate::store::history::{self, Event, LostWhy};
@@ -77,8 +77,7 @@ impl Engine {
         })?;
         let profile = Profile { key: kit.key, name: kit.name, organisation: kit.organisation };
         let store = Store::create(folder, passphrase, cost, &environment.random, &profile).await?;
-        let engine =
-            Self { store, profile, environment, connections: Mutex::default(), memory: super::Memory::default() };
+        let engine = Self { store, profile, environment, connections: Mutex::default(), memory: Memory::default() };
         for alliance in kit.alliances {
             engine.restore_alliance(alliance).await?;
         }

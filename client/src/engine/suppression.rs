@@ -27,7 +27,7 @@ impl Engine {
         if suppressed::count(&mut step, row.id).await? == REFUSALS_TOLD {
             history::add_event(&mut step, row.id, &row.place, &Event::RotationSuppressed).await?;
         }
-        step.commit().await.map_err(Into::into)
+        step.commit().await
     }
 
     /// A commit of one's own ended the epoch: nobody suppresses them.

@@ -6,6 +6,9 @@ use sqlx_core::transaction::TransactionManager;
 use std::ops::{Deref, DerefMut};
 use tokio::sync::OwnedMutexGuard;
 
+/// Takes the turn among processes at once, so that nobody has to give up what it has read.
+const BEGIN: &str = "begin immediate";
+
 type Transactions = <Sqlite as Database>::TransactionManager;
 
 /// A transaction that may write. Dropped without [`Step::commit`], it is rolled back.
@@ -17,7 +20,16 @@ pub(crate) struct Step {
 
 impl Step {
     pub(super) async fn begin(mut connection: OwnedMutexGuard<SqliteConnection>) -> Result<Self, ClientError> {
-        Transactions::begin(&mut connection, Some("begin immediate".into_sql_str())).await?;
+        let begun = Transactions::begin(&mut connection, Some(BEGIN.into_sql_str())).await;
+        if let Err(sqlx::Error::InvalidSavePointStatement) = begun {
+            // A commit failed (the disk was full, say), SQLite gave the transaction up by itself, and sqlx counts it still:
+            // it is given something to roll back.
+            drop(sqlx::query("begin").execute(&mut *connection).await);
+            Transactions::rollback(&mut connection).await?;
+            Transactions::begin(&mut connection, Some(BEGIN.into_sql_str())).await?;
+        } else {
+            begun?;
+        }
         Ok(Self { connection, open: true })
     }
 
