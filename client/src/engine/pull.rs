@@ -30,6 +30,9 @@ use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Receipt};
 /// Days for which a mailbox is kept, unless the relay says that it keeps it longer.
 pub(super) const KEEP_DAYS: u32 = 30;
 
+/// Days by which a clock may be wrong, until the relay has said when a mailbox expires.
+const CLOCK_DAYS: u32 = 3;
+
 /// Branches of a past epoch that are watched.
 const BRANCHES_WATCHED: usize = 3;
 
@@ -252,7 +255,7 @@ impl Engine {
         if let Some(kept) = kept::find_id(step, row.id, keys).await? {
             return Ok(kept);
         }
-        let expires = self.environment.clock.today().0 + KEEP_DAYS;
+        let expires = self.environment.clock.today().0 + KEEP_DAYS - CLOCK_DAYS;
         kept::add(step, row.id, row.place.epoch, keys, &group.roster()?, expires).await
     }
 

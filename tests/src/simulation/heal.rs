@@ -58,7 +58,10 @@ impl Run {
         let case = Case { witnesses: &witnesses, sent: &self.sent, expected, lost };
         match self.scenario {
             Scenario::Lies => match self.lie_of_run().promise() {
-                Promise::Survived => Ok(()),
+                // Two sides that each removed the other's author stay apart, and are told.
+                Promise::Healed if witnesses.iter().any(Witness::is_apart) => {
+                    oracle::check_detected(&case, &self.told)
+                }
                 Promise::Detected => oracle::check_detected(&case, &self.told),
                 Promise::Healed => oracle::check(&case),
             },
@@ -121,9 +124,6 @@ impl Run {
                 return Ok(());
             }
             before = Some(now);
-        }
-        if self.scenario == Scenario::Lies && self.lie_of_run().promise() == Promise::Survived {
-            return Ok(());
         }
         Err("the alliance does not come to rest".to_owned())
     }

@@ -182,13 +182,13 @@ fn check_nothing_odd(witness: &Witness, expected: Option<&Expected>, is_behind: 
     Ok(())
 }
 
-/// Where a relay lost what was said, its author says it again to those who had gone on. Whoever is out cannot: what it
-/// had said may be read by some only.
+/// Where a relay lost what was said, its author says it again to those who had gone on. Whoever is out, or an observer by
+/// now, cannot: what it had said may be read by some only.
 fn said_by_the_gone<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
     if case.expected.is_some() {
         return BTreeSet::new();
     }
-    let is_there = |client: usize| parts(case).any(|witness| witness.client == client && witness.is_active());
+    let is_there = |client: usize| parts(case).any(|witness| witness.client == client && witness.may_speak());
     case.sent.iter().filter(|(_, sent)| !is_there(sent.client)).map(|(text, _)| text.as_str()).collect()
 }
 

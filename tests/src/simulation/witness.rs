@@ -1,6 +1,6 @@
 //! What one client has to say at the end of a run.
 
-use super::client::Done;
+use super::client::{Done, name_of};
 use std::collections::{BTreeMap, BTreeSet};
 use twiza_client::engine::{AllianceView, Delivery, Outbox};
 use twiza_client::store::alliances::Status;
@@ -121,6 +121,12 @@ impl Witness {
         self.view.status == Status::Active
     }
 
+    /// Whether it is there, and no observer.
+    pub(super) fn may_speak(&self) -> bool {
+        let observer = format!("{} observer", name_of(self.client));
+        self.state.as_ref().is_some_and(|(_, members)| !members.contains(&observer))
+    }
+
     pub(super) fn took_part(&self) -> bool {
         use Status as S;
         matches!(self.view.status, S::Active | S::Left | S::Removed | S::Stuck | S::Lost)
@@ -140,6 +146,11 @@ impl Witness {
                     | Event::Lost { .. }
             )
         })
+    }
+
+    /// Whether it was told that the alliance is apart.
+    pub(super) fn is_apart(&self) -> bool {
+        self.events().any(|(_, event)| matches!(event, Event::Apart { .. }))
     }
 
     pub(super) fn events(&self) -> impl Iterator<Item = (u64, &Event)> {
