@@ -1,6 +1,7 @@
 //! What a front end asks for, one operation a file.
 
 mod approve;
+mod dispute;
 mod enact;
 mod everywhere;
 mod expel;
@@ -22,6 +23,7 @@ mod read;
 mod readmit;
 mod reboot;
 mod recover;
+mod say_again;
 mod suppression;
 mod sync;
 #[cfg(feature = "test-utils")]

@@ -5,7 +5,7 @@
 
 use super::{AllianceNumber, Engine};
 use crate::ClientError;
-use crate::relay::Page;
+use crate::relay::{Page, RelayConnection};
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::groups;
 use crate::store::outbox::{self, RotateCause, Want};
@@ -23,6 +23,14 @@ pub(super) const KEEP_DAYS: u32 = 35;
 /// Frames after which a recovery mailbox counts as full of junk.
 const FRAMES_MAX: u64 = 1000;
 
+/// Frames and octets of one recovery mailbox that are read at most, whoever fills it: more than all members of a large
+/// alliance need who come back at once.
+const FRAMES_READ_MAX: u64 = 8000;
+const OCTETS_READ_MAX: u64 = 64 << 20;
+
+/// Octets in a recovery mailbox below which nobody asks how many the relay takes.
+const OCTETS_FEW: u64 = 1 << 20;
+
 /// Mailboxes that one has at once, so that whoever closes each new one does not make a client rotate without end.
 const MAILBOXES_MAX: usize = 8;
 
@@ -38,6 +46,13 @@ impl Engine {
         if row.status == Status::Active && early {
             return Ok(());
         }
+        step.commit().await?;
+        // Whoever asks to come back may have said in a past epoch why: that decides who comes back to whom.
+        if row.status == Status::Active && self.look_back_now(alliance).await? {
+            return Ok(());
+        }
+        let mut step = self.store.begin().await?;
+        let row = alliances::get(&mut step, alliance.0).await?;
         if let Ok(group) = self.stored_group(&mut step, row.id).await {
             let today = self.environment.clock.today();
             recovery::set_own_mailbox(&mut step, row.id, &group.own_recovery_key()?, today, KEEP_DAYS).await?;
@@ -61,8 +76,11 @@ impl Engine {
     async fn read_mailbox(&self, row: &AllianceRow, own: &OwnMailbox) -> Result<bool, ClientError> {
         let (mailbox, frame_key) = (own.key.mailbox()?, own.key.frame_key()?);
         let connection = self.environment.connector.connect(&row.relay)?;
-        let mut after = own.cursor;
+        let (mut after, mut octets) = (own.cursor, own.octets);
         loop {
+            if after.0 >= FRAMES_READ_MAX || octets >= OCTETS_READ_MAX {
+                return Ok(true);
+            }
             let Page { frames, head } = match connection.read(&mailbox, after).await {
                 // Not opened yet, or expired: whoever wants to write there opens it.
                 Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => return Ok(false),
@@ -71,22 +89,24 @@ impl Engine {
             if head.as_ref().is_some_and(|head| head.sequence < after) {
                 // It expired, and somebody opened it again: what lies there now is new.
                 let mut step = self.store.begin().await?;
-                recovery::set_cursor(&mut step, row.id, &own.key, Sequence::START, false).await?;
+                recovery::set_cursor(&mut step, row.id, &own.key, (Sequence::START, 0), false).await?;
                 step.commit().await?;
-                after = Sequence::START;
+                (after, octets) = (Sequence::START, 0);
                 continue;
             }
             let mut notes = Vec::new();
             let from = after;
             for frame in frames {
                 after = frame.sequence;
+                octets += frame.octets.len() as u64;
                 let content = frame_key.open(&frame.octets).ok();
                 let payload = content.and_then(|content| content.complete(Vec::new()));
                 let Some(payload) = payload.filter(|payload| payload.kind == ContentKind::Recovery) else { continue };
                 notes.extend(Note::open(&own.key, &payload.body));
             }
-            let spoiled = head.as_ref().is_some_and(|head| head.closed) || after.0 >= FRAMES_MAX;
-            if !self.take_notes(row, own, (from, after), spoiled, notes).await? || head.is_some() {
+            let closed = head.as_ref().is_some_and(|head| head.closed);
+            let spoiled = own.spoiled || closed || is_full(&*connection, after, octets).await?;
+            if !self.take_notes(row, own, (from, after, octets), spoiled, notes).await? || head.is_some() {
                 return Ok(spoiled);
             }
         }
@@ -97,7 +117,7 @@ impl Engine {
         &self,
         row: &AllianceRow,
         own: &OwnMailbox,
-        (from, to): (Sequence, Sequence),
+        (from, to, octets): (Sequence, Sequence, u64),
         spoiled: bool,
         notes: Vec<Note>,
     ) -> Result<bool, ClientError> {
@@ -109,7 +129,7 @@ impl Engine {
         if here.is_none_or(|here| here.cursor != from) {
             return Ok(false);
         }
-        recovery::set_cursor(&mut step, row.id, &own.key, to, spoiled).await?;
+        recovery::set_cursor(&mut step, row.id, &own.key, (to, octets), spoiled).await?;
         let mut requests = Vec::new();
         for note in notes {
             match note {
@@ -134,4 +154,16 @@ impl Engine {
     pub(super) async fn stored_group(&self, step: &mut SqliteConnection, alliance: i64) -> Result<Group, ClientError> {
         Ok(Group::load(groups::load(step, alliance).await?, &self.environment.random)?)
     }
+}
+
+/// Whether a mailbox holds so much that it may soon take nothing more.
+async fn is_full(connection: &dyn RelayConnection, last: Sequence, octets: u64) -> Result<bool, ClientError> {
+    if last.0 >= FRAMES_MAX {
+        return Ok(true);
+    }
+    if octets < OCTETS_FEW {
+        return Ok(false);
+    }
+    let most = connection.describe().await?.limits.mailbox_bytes_max.min(OCTETS_READ_MAX);
+    Ok(octets >= most / 2)
 }

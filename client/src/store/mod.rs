@@ -13,6 +13,7 @@ pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
 pub(crate) mod recovery;
+pub(crate) mod said;
 pub mod shown;
 pub(crate) mod suppressed;
 pub(crate) mod watched;
