@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Party, alliance_of, as_organiser, joiner, pass, reenters, returning};
+use support::{Party, alliance_of, as_organiser, pass, reenters, returning};
 use twiza_crypto::CryptoError;
 use twiza_crypto::alliance::{AllianceId, Role};
 use twiza_crypto::bearings::Bearings;

@@ -24,6 +24,9 @@ use twiza_tests::{World, admit, texts};
 
 type Member = (Engine, AllianceNumber);
 
+/// Loads a cheat's group from its state and leaf key, to treat one leaf otherwise than all others.
+type Forge = fn(&HashMap<Vec<u8>, Vec<u8>>, SigningKey, u32) -> CheatsGroup;
+
 /// Amina, who organises, Karim and Zineb; and Eve, who cheats.
 struct Four {
     world: World,
@@ -75,7 +78,7 @@ impl Four {
     }
 
     /// Eve ends the epoch with a commit whose path she spoils.
-    async fn forge(&self, make: fn(&HashMap<Vec<u8>, Vec<u8>>, SigningKey, u32) -> CheatsGroup) -> Result<()> {
+    async fn forge(&self, make: Forge) -> Result<()> {
         let (eve, of_eve) = &self.eve;
         let leaf = eve.find_member(*of_eve, "Zineb").await?.number;
         let Insider { group, keys, .. } = eve.insider(*of_eve).await?;
