@@ -84,6 +84,7 @@ fn people(item: &Item) -> Vec<&ShownPerson> {
             | Event::CannotFollow { person, by: None }
             | Event::Rejoined { by: person }
             | Event::Rebooted { by: person, .. }
+            | Event::CallRefused { by: person, .. }
             | Event::RulesChanged { by: person, .. }
             | Event::Renamed { by: person, .. }
             | Event::MotionEnacted { by: person, .. },

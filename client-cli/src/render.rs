@@ -91,6 +91,11 @@ fn item(language: &Language, item: &Item) -> String {
     }
 }
 
+fn founding(language: &Language, id: &str, by: &ShownPerson, without: &[ShownPerson]) -> String {
+    let names: Vec<String> = without.iter().map(|who| person(language, who)).collect();
+    language.text(id, &[("person", person(language, by).into()), ("without", names.join(", ").into())])
+}
+
 fn event(language: &Language, event: &Event) -> String {
     let one = |id: &str, who: &ShownPerson| language.text(id, &[("person", person(language, who).into())]);
     let two = |id: &str, who: &ShownPerson, by: &ShownPerson| {
@@ -115,11 +120,8 @@ fn event(language: &Language, event: &Event) -> String {
         Event::Lost { why } => language.text("event-lost", &[("why", why.code().into())]),
         Event::Rejoined { by } => one("event-rejoined", by),
         Event::NobodyAnswered => language.text("event-nobody-answered", &[]),
-        Event::Rebooted { by, without } => {
-            let names: Vec<String> = without.iter().map(|who| person(language, who)).collect();
-            let by = person(language, by);
-            language.text("event-rebooted", &[("person", by.into()), ("without", names.join(", ").into())])
-        }
+        Event::Rebooted { by, without } => founding(language, "event-rebooted", by, without),
+        Event::CallRefused { by, without } => founding(language, "event-call-refused", by, without),
         Event::RulesChanged { rules, by } => {
             let rules = self::rules(language, rules).join(" ");
             language.text("event-rules", &[("by", person(language, by).into()), ("rules", rules.into())])

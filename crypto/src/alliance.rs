@@ -3,16 +3,19 @@
 use crate::CryptoError;
 use crate::identity::Identity;
 use crate::ledger::Ledger;
-use crate::motion::MotionId;
+use crate::motion::{Admission, MotionId};
 use crate::name::Name;
 use crate::rules::Rules;
 use crate::wire;
 use sha2::{Digest, Sha256};
-use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
+use tls_codec::{Deserialize as _, TlsDeserialize, TlsSerialize, TlsSize, VLBytes};
 use twiza_protocol::RelayAddress;
 
 /// The version of the structure. Members refuse a commit that brings another.
 pub const ALLIANCE_STATE_VERSION: u16 = 1;
+
+/// The version of an alliance that was founded anew: the same, and [`Founding`] behind it.
+const FOUNDED_ANEW_VERSION: u16 = 2;
 
 /// Members of one alliance, bounded so that the state stays small.
 pub const MEMBERS_MAX: usize = 2000;
@@ -74,6 +77,19 @@ pub struct AllianceState {
     pub ledger: Ledger,
     /// That nobody organises it any more, and who should; stands until an organiser objects by any commit.
     pub claim: Option<Claim>,
+    /// Where it was founded anew: by whom, and who has not come back yet.
+    pub founding: Option<Founding>,
+}
+
+/// How an alliance began that was founded anew. Its rules hold from the first day: an organiser alone lets in whoever is
+/// awaited, as what it was, and nobody else where the rules ask for more.
+#[derive(Debug, Clone, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
+pub struct Founding {
+    /// Who founded it. Commits never change it: of two that were founded at once, members follow one.
+    pub by: Identity,
+    /// Who was a member before, is not left out, and has not come back: sorted by identity. They count as people of their
+    /// organisations, and its organisers as its voice.
+    pub awaited: Vec<Admission>,
 }
 
 /// The first step of a succession: members of several organisations say that nobody organises the alliance any more.
@@ -138,8 +154,8 @@ impl AllianceState {
             address: relay.address.to_string().into_bytes().into(),
             grant: relay.grant.as_ref().map(|grant| grant.as_bytes().into()),
         });
-        wire::encode(&EncodedState {
-            version: ALLIANCE_STATE_VERSION,
+        let mut octets = wire::encode(&EncodedState {
+            version: if self.founding.is_some() { FOUNDED_ANEW_VERSION } else { ALLIANCE_STATE_VERSION },
             id: self.id,
             generation: self.generation,
             name: self.name.clone(),
@@ -148,7 +164,11 @@ impl AllianceState {
             rules: self.rules.clone(),
             ledger: self.ledger.clone(),
             claim: self.claim,
-        })
+        })?;
+        if let Some(founding) = &self.founding {
+            octets.extend(wire::encode(founding)?);
+        }
+        Ok(octets)
     }
 
     /// Reads a state and checks all that can be checked without the group: bounds, order, uniqueness, canonical form.
@@ -157,16 +177,24 @@ impl AllianceState {
     /// [`CryptoError::Malformed`].
     pub fn decode(octets: &[u8]) -> Result<Self, CryptoError> {
         const WHAT: &str = "alliance state";
-        let encoded: EncodedState = wire::decode(octets, WHAT)?;
+        let mut rest = octets;
+        let encoded = EncodedState::tls_deserialize(&mut rest).map_err(|_| CryptoError::Malformed(WHAT))?;
+        let founding = match encoded.version {
+            ALLIANCE_STATE_VERSION if rest.is_empty() => None,
+            FOUNDED_ANEW_VERSION => Some(wire::decode::<Founding>(rest, WHAT)?),
+            _ => return Err(CryptoError::Malformed(WHAT)),
+        };
         let relays = encoded.relays.iter().map(decode_relay).collect::<Option<Vec<_>>>();
         let relays = relays.ok_or(CryptoError::Malformed(WHAT))?;
-        let sorted = encoded.seats.is_sorted_by(|a, b| a.identity < b.identity);
-        let bounded = encoded.seats.len() <= MEMBERS_MAX && (1..=RELAYS_MAX).contains(&relays.len());
-        if encoded.version != ALLIANCE_STATE_VERSION || !sorted || !bounded {
+        let EncodedState { id, generation, name, seats, rules, ledger, claim, .. } = encoded;
+        let state = Self { id, generation, name, seats, relays, rules, ledger, claim, founding };
+        let sorted = state.seats.is_sorted_by(|a, b| a.identity < b.identity)
+            && state.awaited().is_sorted_by(|a, b| a.identity < b.identity);
+        let twice = state.awaited().iter().any(|admission| state.seat(&admission.identity).is_some());
+        let bounded = state.people() <= MEMBERS_MAX && (1..=RELAYS_MAX).contains(&state.relays.len());
+        if !sorted || twice || !bounded {
             return Err(CryptoError::Malformed(WHAT));
         }
-        let EncodedState { id, generation, name, seats, rules, ledger, claim, .. } = encoded;
-        let state = Self { id, generation, name, seats, relays, rules, ledger, claim };
         let claimed = state.claim.is_none_or(|claim| state.seat(&claim.appointee).is_some());
         if !claimed || state.organisations().len() > ORGANISATIONS_MAX || state.encode()? != octets {
             return Err(CryptoError::Malformed(WHAT));
@@ -206,10 +234,34 @@ impl AllianceState {
         self.seats.iter().filter(|seat| seat.role == Role::Organiser).count()
     }
 
+    /// Who has not come back after the alliance was founded anew.
+    #[must_use]
+    pub fn awaited(&self) -> &[Admission] {
+        self.founding.as_ref().map_or(&[], |founding| &founding.awaited)
+    }
+
+    /// A person who has not come back after the alliance was founded anew.
+    #[must_use]
+    pub fn awaits(&self, identity: &Identity) -> Option<&Admission> {
+        self.awaited().iter().find(|admission| admission.identity == *identity)
+    }
+
+    /// How many people are in it or awaited.
+    #[must_use]
+    pub fn people(&self) -> usize {
+        self.seats.len() + self.awaited().len()
+    }
+
+    /// The organisation of everybody, and of whoever is awaited, with the role.
+    fn places(&self) -> impl Iterator<Item = (&Name, Role)> {
+        let awaited = self.awaited().iter().map(|admission| (&admission.organisation, admission.role));
+        self.seats.iter().map(|seat| (&seat.organisation, seat.role)).chain(awaited)
+    }
+
     /// The organisations, each once, by name.
     #[must_use]
     pub fn organisations(&self) -> Vec<&Name> {
-        let mut names: Vec<_> = self.seats.iter().map(|seat| &seat.organisation).collect();
+        let mut names: Vec<_> = self.places().map(|(organisation, _)| organisation).collect();
         names.sort();
         names.dedup();
         names
@@ -218,8 +270,8 @@ impl AllianceState {
     /// The organisations that have an organiser, and so a voice in what needs approvals; each once, by name.
     #[must_use]
     pub fn voices(&self) -> Vec<&Name> {
-        let organisers = self.seats.iter().filter(|seat| seat.role == Role::Organiser);
-        let mut names: Vec<_> = organisers.map(|seat| &seat.organisation).collect();
+        let organisers = self.places().filter(|(_, role)| *role == Role::Organiser);
+        let mut names: Vec<_> = organisers.map(|(organisation, _)| organisation).collect();
         names.sort();
         names.dedup();
         names
@@ -228,7 +280,7 @@ impl AllianceState {
     /// How many people an organisation has.
     #[must_use]
     pub fn people_of(&self, organisation: &Name) -> usize {
-        self.seats.iter().filter(|seat| seat.organisation == *organisation).count()
+        self.places().filter(|(of, _)| *of == organisation).count()
     }
 
     /// This state with a seat put in, or in place of the same person's.
@@ -240,14 +292,25 @@ impl AllianceState {
                     *found = seat;
                 }
             }
-            Err(place) => self.seats.insert(place, seat),
+            Err(place) => {
+                self = self.awaiting_no_more(&[seat.identity]);
+                self.seats.insert(place, seat);
+            }
         }
         self
     }
 
-    /// This state without some persons' seats, and without a claim for one of them.
+    fn awaiting_no_more(mut self, of: &[Identity]) -> Self {
+        if let Some(founding) = &mut self.founding {
+            founding.awaited.retain(|admission| !of.contains(&admission.identity));
+        }
+        self
+    }
+
+    /// This state without some persons' seats, and without a claim for one of them; nobody waits for them either.
     #[must_use]
     pub fn without(mut self, gone: &[Identity]) -> Self {
+        self = self.awaiting_no_more(gone);
         self.seats.retain(|seat| !gone.contains(&seat.identity));
         self.claim = self.claim.filter(|claim| !gone.contains(&claim.appointee));
         self

@@ -51,6 +51,8 @@ pub enum ContentKind {
     Rival,
     /// Digests of frames that stand in a past mailbox, but were not there when members went on from it.
     Missed,
+    /// An organiser's word that it has followed a commit which others cannot ([`crate::report`]).
+    Followed,
     /// Somebody's request to join, in a rendezvous mailbox.
     JoinRequest,
     /// An MLS Welcome, in a rendezvous mailbox.
@@ -75,6 +77,7 @@ impl ContentKind {
             Self::Report => 4,
             Self::Rival => 5,
             Self::Missed => 6,
+            Self::Followed => 7,
             Self::JoinRequest => 16,
             Self::Welcome => 17,
             Self::Decline => 18,
@@ -94,6 +97,7 @@ impl ContentKind {
             4 => Self::Report,
             5 => Self::Rival,
             6 => Self::Missed,
+            7 => Self::Followed,
             16 => Self::JoinRequest,
             17 => Self::Welcome,
             18 => Self::Decline,

@@ -5,6 +5,7 @@ use crate::CryptoError;
 use crate::content::Content;
 use crate::credential::{self, Person};
 use crate::recovery::RecoveryMailbox;
+use crate::rejoin::Note;
 use crate::suite::RECOVERY_EXTENSION;
 use openmls::prelude::{BasicCredential, Extension, Extensions, UnknownExtension};
 
@@ -51,4 +52,20 @@ pub fn decode_recovery_mailbox(octets: &[u8]) -> Result<(RecoveryMailbox, Vec<u8
         Extension::Unknown(_, again) => Ok((mailbox, again.0)),
         _ => Err(CryptoError::Bug("a recovery extension of another type")),
     }
+}
+
+/// Reads a note that was opened.
+///
+/// # Errors
+/// Those of the decoder.
+pub fn decode_note(octets: &[u8]) -> Result<Note, CryptoError> {
+    Note::decode(octets)
+}
+
+/// The octets of a note, before it is sealed.
+///
+/// # Errors
+/// [`CryptoError::Bug`] only.
+pub fn encode_note(note: &Note) -> Result<Vec<u8>, CryptoError> {
+    note.encode()
 }

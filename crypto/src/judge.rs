@@ -22,7 +22,7 @@ mod authority;
 use crate::alliance::{AllianceState, Seat};
 use crate::credential::Person;
 use crate::identity::Identity;
-use crate::motion::VerifiedMotion;
+use crate::motion::{Admission, VerifiedMotion};
 use thiserror::Error;
 
 pub use authority::organisations_needed;
@@ -83,6 +83,9 @@ pub enum Refusal {
     /// Somebody who comes back with new keys would come back with another name, organisation or role.
     #[error("it readmits somebody as somebody else")]
     ReadmittedChanged,
+    /// Somebody who is awaited would come as somebody else, or the alliance's founding changed in another way.
+    #[error("it changes how the alliance was founded anew, or who is awaited")]
+    FoundingChanged,
     /// Seats and leaves would differ.
     #[error("the seats after it do not match its additions and removals")]
     SeatsMismatch,
@@ -150,6 +153,7 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
         return Err(Refusal::AnchorChanged);
     }
     check_membership(before, facts, after)?;
+    check_founding(before, facts, after)?;
     authority::check(before, facts, author, after)?;
     check_readmissions(before, facts, after)?;
     check_invariants(after)
@@ -194,6 +198,21 @@ fn check_membership(before: &AllianceState, facts: &CommitFacts, after: &Allianc
     }
     let found = after.seats.iter().map(|Seat { identity, organisation, .. }| (*identity, organisation));
     if expected.into_iter().eq(found) { Ok(()) } else { Err(Refusal::SeatsMismatch) }
+}
+
+/// Whoever is awaited comes as what it was, and nobody else begins to be awaited.
+fn check_founding(before: &AllianceState, facts: &CommitFacts, after: &AllianceState) -> Result<(), Refusal> {
+    let founder = |state: &AllianceState| state.founding.as_ref().map(|founding| founding.by);
+    let as_it_was = |person: &Person| {
+        let Some(awaited) = before.awaits(&person.identity) else { return true };
+        awaited.person() == *person && after.seat(&person.identity).is_some_and(|seat| seat.role == awaited.role)
+    };
+    let known = |awaited: &Admission| before.awaits(&awaited.identity) == Some(awaited);
+    if founder(before) == founder(after) && facts.added.iter().all(as_it_was) && after.awaited().iter().all(known) {
+        Ok(())
+    } else {
+        Err(Refusal::FoundingChanged)
+    }
 }
 
 /// Whoever is removed and added at once is the same person as before, in the same seat. Whoever wants to leave is let go.

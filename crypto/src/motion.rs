@@ -160,7 +160,8 @@ impl Action {
                 }
             }
             Self::Remove(gone) => {
-                gone.iter().all(|identity| before.seat(identity).is_some()).then_some(())?;
+                let known = |identity: &Identity| before.seat(identity).is_some() || before.awaits(identity).is_some();
+                gone.iter().all(known).then_some(())?;
                 after = after.without(gone);
             }
             Self::SetRole(identity, role) => after = with_role(after, identity, *role)?,

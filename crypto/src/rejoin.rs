@@ -80,12 +80,16 @@ impl Note {
     /// # Errors
     /// [`CryptoError::Mls`] where the mailbox's key is no key.
     pub fn seal(&self, to: &RecoveryMailbox) -> Result<Vec<u8>, CryptoError> {
+        to.seal(&self.encode()?)
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, CryptoError> {
         let (kind, body) = match self {
             Self::Request(body) => (1, body),
             Self::Welcome(body) => (2, body),
             Self::Call(body) => (3, body),
         };
-        to.seal(&wire::encode(&EncodedNote { version: VERSION, kind, body: body.as_slice().into() })?)
+        wire::encode(&EncodedNote { version: VERSION, kind, body: body.as_slice().into() })
     }
 
     /// Opens what was sealed for oneself.
@@ -94,8 +98,12 @@ impl Note {
     /// [`CryptoError::Unverified`] for what was sealed for somebody else; [`CryptoError::Malformed`], also for a kind of a
     /// later version.
     pub fn open(key: &RecoveryKey, sealed: &[u8]) -> Result<Self, CryptoError> {
+        Self::decode(&key.open(sealed)?)
+    }
+
+    pub(crate) fn decode(octets: &[u8]) -> Result<Self, CryptoError> {
         const MALFORMED: CryptoError = CryptoError::Malformed("recovery note");
-        let EncodedNote { version, kind, body } = wire::decode(&key.open(sealed)?, "recovery note")?;
+        let EncodedNote { version, kind, body } = wire::decode(octets, "recovery note")?;
         let body = body.into();
         match (version, kind) {
             (VERSION, 1) => Ok(Self::Request(body)),

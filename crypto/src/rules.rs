@@ -137,6 +137,22 @@ impl Rules {
             && succession
     }
 
+    /// These rules, as far as they can be kept by so many organisations, of which so many have an organiser: what asks for
+    /// more asks for all of them, and succession, which is nothing for one organisation, is left away.
+    #[must_use]
+    pub fn within(mut self, voices: usize, organisations: usize) -> Self {
+        let at_most = |number: usize| u8::try_from(number).unwrap_or(u8::MAX).max(1);
+        let Quorums { admit, remove, roles, rules, alliance } = &mut self.quorums;
+        for quorum in [admit, remove, roles, rules, alliance] {
+            *quorum = (*quorum).min(at_most(voices));
+        }
+        self.succession = self.succession.filter(|_| organisations >= usize::from(SUCCESSION_ORGANISATIONS_MIN));
+        if let Some(succession) = &mut self.succession {
+            succession.organisations = succession.organisations.min(at_most(organisations));
+        }
+        self
+    }
+
     /// The largest number of organisations that any change asks for.
     #[must_use]
     pub const fn largest_quorum(&self) -> u8 {

@@ -132,6 +132,7 @@ fn kinds_of_content_are_frozen() {
     let codes = [Part, Message, Proposal, Commit, Report, Rival, Missed, JoinRequest, Welcome, Decline, Recovery];
     let codes = codes.map(ContentKind::code);
     assert_eq!(hex(&codes), frozen("content kinds"));
+    assert_eq!(ContentKind::Followed.code(), 7);
 }
 
 #[test]
@@ -172,6 +173,7 @@ fn alliance() -> AllianceState {
         },
         ledger: Ledger { day: 20_000, spent: vec![Spent { id: MotionId::from_bytes([5; 16]), expires: 20_014 }] },
         claim: Some(Claim { id: MotionId::from_bytes([6; 16]), appointee: Identity::from_bytes([2; 32]) }),
+        founding: None,
     }
 }
 

@@ -6,13 +6,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use support::{relay, seeded};
-use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Role, Seat};
+use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Founding, Role, Seat};
 use twiza_crypto::content::{Assembly, AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::invitation::{Invitation, LINK_PREFIX};
 use twiza_crypto::ledger::Ledger;
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::motion::Admission;
 use twiza_crypto::name::{Name, NameError, is_invisible};
 use twiza_crypto::past::Past;
 use twiza_crypto::rules::Rules;
@@ -62,7 +63,25 @@ fn any_state() -> impl Strategy<Value = AllianceState> {
             rules: Rules::default(),
             ledger: Ledger::default(),
             claim: None,
+            founding: None,
         }
+    })
+}
+
+/// As [`any_state`], where somebody has founded the alliance anew and some have not come back.
+fn any_founding() -> impl Strategy<Value = AllianceState> {
+    (any_state(), vec(any_name(), 12), any::<u8>()).prop_map(|(state, names, back)| {
+        let by = Identity::from_bytes([back; 32]);
+        let back = state.seats.len().min(usize::from(back));
+        let (seats, awaited) = state.seats.split_at(back);
+        let awaited = awaited.iter().zip(names).map(|(seat, name)| Admission {
+            identity: seat.identity,
+            name,
+            organisation: seat.organisation.clone(),
+            role: seat.role,
+        });
+        let founding = Some(Founding { by, awaited: awaited.collect() });
+        AllianceState { seats: seats.to_vec(), founding, ..state }
     })
 }
 
@@ -109,14 +128,14 @@ proptest! {
     }
 
     #[test]
-    fn a_state_survives_its_encoding(state in any_state()) {
+    fn a_state_survives_its_encoding(state in prop_oneof![any_state(), any_founding()]) {
         let encoded = state.encode().expect("a state");
         prop_assert_eq!(AllianceState::decode(&encoded).expect("its own encoding"), state);
     }
 
     #[test]
     fn a_changed_state_is_refused_or_is_another_state_in_its_one_form(
-        state in any_state(),
+        state in prop_oneof![any_state(), any_founding()],
         changes in vec((any::<Index>(), any::<u8>()), 1..4),
         cut in proptest::option::of(any::<Index>()),
     ) {
@@ -307,6 +326,7 @@ fn a_state_in_another_form_than_its_own_is_refused() {
         rules: Rules::default(),
         ledger: Ledger::default(),
         claim: None,
+        founding: None,
     };
     let encoded = |state: &AllianceState| state.encode().expect("a state");
     AllianceState::decode(&encoded(&state)).expect("its own form");

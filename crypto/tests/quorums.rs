@@ -57,6 +57,7 @@ fn alliance(rules: Rules) -> AllianceState {
         rules,
         ledger: Ledger { day: TODAY, spent: Vec::new() },
         claim: None,
+        founding: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Party, alliance_of, as_organiser, joiner, pass, reenters, returning};
+use support::{Party, alliance_of, as_organiser, pass, reenters, returning};
 use twiza_crypto::CryptoError;
 use twiza_crypto::alliance::{AllianceId, Role};
 use twiza_crypto::bearings::Bearings;
@@ -152,22 +152,6 @@ fn a_call_is_of_whoever_signed_it_and_all_follow_the_same() {
     assert!(call.precedes(0, &small), "the higher generation");
     assert!(call.precedes(1, &large) && !call.precedes(1, &small), "then the smaller identity");
     assert!(!call.precedes(1, &call.caller), "a call does not precede itself");
-}
-
-#[test]
-fn a_rebooted_alliance_is_another_group_that_keeps_what_was_agreed() {
-    let parties = alliance_of(2);
-    let before = parties[0].group().alliance();
-    let name = parties[0].group().bearings(9).expect("bearings").own.name;
-    let again = twiza_crypto::group::Group::reboot(before, parties[0].identity_key(), &name, &support::random());
-    let again = again.expect("an organiser founds it anew");
-    let after = again.alliance();
-    assert_eq!((after.id, after.generation), (before.id, before.generation + 1));
-    assert_eq!((&after.name, &after.relays, after.seats.len()), (&before.name, &before.relays, 1));
-    assert_ne!(after.group_id(), before.group_id());
-    let name = joiner("Person 1", "Organisation 1").1.person.name;
-    let by_member = twiza_crypto::group::Group::reboot(before, parties[1].identity_key(), &name, &support::random());
-    assert!(matches!(by_member, Err(CryptoError::NotPossible(_))));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use twiza_crypto::CryptoError;
 use twiza_crypto::content::{AuthorSeal, ContentKind};
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::group::commit::Change;
-use twiza_crypto::report::Report;
+use twiza_crypto::report::{Report, Word};
 use twiza_crypto::rival::{Choice, Contender, Rival, choose};
 use twiza_crypto::roster::Roster;
 use twiza_crypto::seal::seal_payload;
@@ -158,14 +158,16 @@ fn a_report_convicts_nobody_but_by_its_authors_own_key() {
     let made = parties[1].try_commit(&Change::Rotate).expect("a rotation");
     let octets = parties[2].group().report(&address, &made.commit).encode().expect("octets");
     let report = Report::decode(&octets).expect("a report");
-    assert_eq!(report.verify(&roster, &address).expect("signed").identity, parties[2].identity());
+    assert_eq!(report.verify(Word::CannotFollow, &roster, &address).expect("signed").identity, parties[2].identity());
     let elsewhere =
         parties[0].group().epoch_keys(relay().address.key(), Branch(1)).expect("a member").mailbox.address();
-    assert!(report.verify(&roster, &elsewhere).is_err(), "of another mailbox");
+    assert!(report.verify(Word::CannotFollow, &roster, &elsewhere).is_err(), "of another mailbox");
+    assert!(report.verify(Word::Followed, &roster, &address).is_err(), "that is another word");
     for place in 1..octets.len() {
         let mut forged = octets.clone();
         forged[place] ^= 1;
-        let believed = Report::decode(&forged).and_then(|report| report.verify(&roster, &address).map(|_| ()));
+        let believed =
+            Report::decode(&forged).and_then(|report| report.verify(Word::CannotFollow, &roster, &address).map(|_| ()));
         assert!(believed.is_err(), "octet {place}");
     }
 }

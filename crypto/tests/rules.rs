@@ -60,6 +60,7 @@ fn any_state() -> impl Strategy<Value = AllianceState> {
         rules: Rules::default(),
         ledger: Ledger::default(),
         claim: None,
+        founding: None,
     })
 }
 
@@ -184,6 +185,7 @@ proptest! {
             rules: Rules::default(),
             ledger: Ledger::default(),
             claim: None,
+            founding: None,
         };
         for attempt in attempts {
             let author = state.seat(&identity(attempt.author)).map(|seat| seat.role);
@@ -226,6 +228,7 @@ fn three() -> AllianceState {
         rules: Rules::default(),
         ledger: Ledger::default(),
         claim: None,
+        founding: None,
     }
 }
 

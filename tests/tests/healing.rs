@@ -1,12 +1,13 @@
 //! A relay that was restored from a backup, or lost its disk: what people still have is put back, by any of them.
 
-use anyhow::{Context, Result, ensure};
-use std::path::{Path, PathBuf};
+use anyhow::{Context, Result};
+use std::path::Path;
 use twiza_client::Engine;
 use twiza_client::engine::AllianceNumber;
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Event, Item};
 use twiza_crypto::name::Name;
+use twiza_tests::backups::{back_up, empty, restore};
 use twiza_tests::{World, admit, texts};
 
 /// Rounds of synchronising after which everybody must be where all are.
@@ -72,41 +73,6 @@ impl Everybody {
     async fn names(&self) -> Result<Vec<String>> {
         Ok(self.amina.members(self.of[0]).await?.into_iter().map(|member| member.person.name).collect())
     }
-}
-
-fn database(data: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(data)? {
-        let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().contains("sqlite")) {
-            found.push(path);
-        }
-    }
-    ensure!(!found.is_empty(), "this test does not know where the relay's frames are");
-    Ok(found)
-}
-
-fn empty(data: &Path) -> Result<()> {
-    for path in database(data)? {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
-}
-
-fn back_up(data: &Path, backup: &Path) -> Result<()> {
-    for path in database(data)? {
-        std::fs::copy(&path, backup.join(path.file_name().context("a file")?))?;
-    }
-    Ok(())
-}
-
-fn restore(data: &Path, backup: &Path) -> Result<()> {
-    empty(data)?;
-    for entry in std::fs::read_dir(backup)? {
-        let path = entry?.path();
-        std::fs::copy(&path, data.join(path.file_name().context("a file")?))?;
-    }
-    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,7 @@ fn found() -> Group {
         rules: Rules::default(),
         ledger: Ledger::default(),
         claim: None,
+        founding: None,
     };
     Group::found_in_suite(SUITE, &founder, &name("Amina"), alliance, &random).expect("a group")
 }

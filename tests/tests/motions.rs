@@ -145,6 +145,31 @@ async fn what_was_taken_back_is_not_done() -> Result<()> {
     Ok(())
 }
 
+/// Conflicting proposals: what one motion has made impossible, no approval does any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_motions_that_conflict_one_is_done_and_the_other_is_void() -> Result<()> {
+    let Three { world, amina, karim, zineb, of_amina, of_karim, of_zineb } = three(2).await?;
+    let removal = karim.removal(of_karim, "Zineb").await?;
+    karim.propose(of_karim, removal).await?;
+    let demotion = zineb.new_role(of_zineb, "Zineb", Role::Member).await?;
+    zineb.propose(of_zineb, demotion).await?;
+    amina.sync(of_amina).await?;
+    let numbers: Vec<i64> = amina.motions(of_amina).await?.iter().map(|motion| motion.number).collect();
+    let [first, second] = numbers[..] else { anyhow::bail!("two motions, and not {numbers:?}") };
+    assert_eq!(amina.approve_motion(of_amina, first).await?.state, MotionState::Enacted);
+    let late = amina.approve_motion(of_amina, second).await;
+    assert!(matches!(late, Err(ClientError::NotPossible(Obstacle::MotionVoid))), "{late:?}");
+    for (engine, alliance) in [(&amina, of_amina), (&karim, of_karim)] {
+        engine.sync(alliance).await?;
+        let states: Vec<_> = engine.motions(alliance).await?.into_iter().map(|motion| motion.state).collect();
+        assert_eq!(states, [MotionState::Enacted, MotionState::Void]);
+        assert_eq!(engine.members(alliance).await?.len(), 2);
+    }
+    assert_eq!(zineb.sync(of_zineb).await?.status, Status::Removed);
+    world.stop().await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_let_in_by_two_organisations_and_knows_of_no_motion() -> Result<()> {
     let Three { world, amina, karim, of_amina, of_karim, .. } = three(2).await?;

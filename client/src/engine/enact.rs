@@ -40,20 +40,21 @@ impl Engine {
         person: &Person,
         body: &MessageBody,
     ) -> Result<(), ClientError> {
-        let event = match body {
+        let events = match body {
             MessageBody::Motion(motion, signature) => {
                 self.take_motion(step, group, at.alliance, person, motion, *signature).await?
             }
             MessageBody::Approval(id, signature) => {
-                take_approval(step, group, at.alliance, person, id, *signature).await?
+                let approval = Approval { by: person.identity, signature: *signature };
+                self.take_approval(step, group, at.alliance, person, id, &approval).await?.into_iter().collect()
             }
-            MessageBody::Withdrawal(id) => take_withdrawal(step, at.alliance, person, id).await?,
-            _ => Some(Event::NotUnderstood { person: person.into() }),
+            MessageBody::Withdrawal(id) => take_withdrawal(step, at.alliance, person, id).await?.into_iter().collect(),
+            _ => vec![Event::NotUnderstood { person: person.into() }],
         };
-        match event {
-            Some(event) => history::add_event(step, at.alliance, at.place, &event).await,
-            None => Ok(()),
+        for event in events {
+            history::add_event(step, at.alliance, at.place, &event).await?;
         }
+        Ok(())
     }
 
     /// Keeps a motion. One that is good for longer than ours are is not shown to anybody: it could be enacted long after
@@ -66,17 +67,46 @@ impl Engine {
         person: &Person,
         motion: &Motion,
         signature: [u8; 64],
-    ) -> Result<Option<Event>, ClientError> {
+    ) -> Result<Vec<Event>, ClientError> {
         let state = group.alliance();
         let approval = Approval { by: person.identity, signature };
         let latest = self.environment.clock.today().0.max(state.ledger.day).saturating_add(MOTION_DAYS + CLOCK_DAYS);
         if motion.expires > latest || motion.verify(&state.id, &approval).is_err() {
+            return Ok(vec![Event::NotUnderstood { person: person.into() }]);
+        }
+        let Some(number) = motions::add(step, alliance, motion, person).await? else { return Ok(Vec::new()) };
+        motions::approve(step, number, &approval).await?;
+        let people = group.members()?;
+        let shown = ShownAction::of(&motion.action, &people);
+        let mut events = vec![Event::MotionProposed { number, person: person.into(), motion: shown }];
+        for approval in motions::take_early(step, alliance, &motion.id, None).await? {
+            let Some(member) = people.iter().find(|member| member.person.identity == approval.by) else { continue };
+            events.extend(self.take_approval(step, group, alliance, &member.person, &motion.id, &approval).await?);
+        }
+        Ok(events)
+    }
+
+    /// Keeps an approval. One whose motion comes later, or never, waits for as long as a motion is good.
+    async fn take_approval(
+        &self,
+        step: &mut SqliteConnection,
+        group: &Group,
+        alliance: i64,
+        person: &Person,
+        id: &MotionId,
+        approval: &Approval,
+    ) -> Result<Option<Event>, ClientError> {
+        let Some(found) = motions::find(step, alliance, id).await? else {
+            let today = self.environment.clock.today().0;
+            let days = (today, today.saturating_sub(MOTION_DAYS + CLOCK_DAYS));
+            motions::approve_early(step, alliance, id, approval, days).await?;
+            return Ok(None);
+        };
+        if found.motion.verify(&group.alliance().id, approval).is_err() {
             return Ok(Some(Event::NotUnderstood { person: person.into() }));
         }
-        let Some(number) = motions::add(step, alliance, motion, person).await? else { return Ok(None) };
-        motions::approve(step, number, &approval).await?;
-        let motion = ShownAction::of(&motion.action, &group.members()?);
-        Ok(Some(Event::MotionProposed { number, person: person.into(), motion }))
+        let new = motions::approve(step, found.id, approval).await?;
+        Ok(new.then(|| Event::MotionApproved { number: found.id, person: person.into() }))
     }
 
     /// What is due as things stand: motions that have their approvals are to be enacted, and an organiser objects to the
@@ -262,31 +292,16 @@ async fn requests_of(
     Ok(people.iter().map(find).collect())
 }
 
-async fn take_approval(
-    step: &mut SqliteConnection,
-    group: &Group,
-    alliance: i64,
-    person: &Person,
-    id: &MotionId,
-    signature: [u8; 64],
-) -> Result<Option<Event>, ClientError> {
-    // Whoever joined after the motion does not have it, and need not.
-    let Some(found) = motions::find(step, alliance, id).await? else { return Ok(None) };
-    let approval = Approval { by: person.identity, signature };
-    if found.motion.verify(&group.alliance().id, &approval).is_err() {
-        return Ok(Some(Event::NotUnderstood { person: person.into() }));
-    }
-    let new = motions::approve(step, found.id, &approval).await?;
-    Ok(new.then(|| Event::MotionApproved { number: found.id, person: person.into() }))
-}
-
 async fn take_withdrawal(
     step: &mut SqliteConnection,
     alliance: i64,
     person: &Person,
     id: &MotionId,
 ) -> Result<Option<Event>, ClientError> {
-    let Some(found) = motions::find(step, alliance, id).await? else { return Ok(None) };
+    let Some(found) = motions::find(step, alliance, id).await? else {
+        motions::take_early(step, alliance, id, Some(&person.identity)).await?;
+        return Ok(None);
+    };
     if found.state != MotionState::Open {
         return Ok(None);
     }

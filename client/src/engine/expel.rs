@@ -1,6 +1,6 @@
 //! What an organiser's client does about a member who ends an epoch against the rules: it removes it, or asks the other
 //! organisations for their approval, where the rules want that. Several organisers' clients do it at once; one is first,
-//! and the others find it done.
+//! and the others find it done, or proposed.
 
 use super::motion::MOTION_DAYS;
 use super::{Engine, Held};
@@ -51,7 +51,7 @@ impl Engine {
         let approval = motion.approve(&state.id, &self.profile.key)?;
         let (kind, body) = MessageBody::Motion(Box::new(motion), approval.signature).parts()?;
         let (id, sent) = (self.environment.random.array()?, self.environment.clock.minute().0);
-        outbox::add_intent(step, row.id, &Want::Say { id, sent, kind, body }).await?;
+        outbox::add_intent(step, row.id, &Want::Say { id, sent, kind, body, unasked: true }).await?;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use twiza_crypto::group::join::{Joiner, enter};
 use twiza_crypto::invitation::{Invitation, Rendezvous};
 use twiza_crypto::name::Name;
 use twiza_crypto::seal::seal_payload;
-use twiza_protocol::{FrameDigest, FrameSize, ProblemCode, Sequence};
+use twiza_protocol::{Chain, FrameDigest, FrameSize, ProblemCode, Sequence};
 
 impl Engine {
     /// Asks to join with an invitation: leaves a key package in its rendezvous mailbox. A name or organisation stands
@@ -95,11 +95,13 @@ impl Engine {
         let connection = self.connection(row)?;
         let mut assembly = Assembly::default();
         let mut after = Sequence::START;
+        let mut chain = Chain::start(&rendezvous.mailbox.address());
         let mut first_request = true;
         loop {
             let Page { frames, head } = connection.read(&rendezvous.mailbox, after).await?;
             for frame in frames {
                 after = frame.sequence;
+                chain = chain.append(after, frame.closing, &FrameDigest::of(&frame.octets));
                 let Ok(content) = rendezvous.frame.open(&frame.octets) else { continue };
                 let Some(payload) = assembly.push(FrameDigest::of(&frame.octets), content) else { continue };
                 if payload.kind == ContentKind::JoinRequest && std::mem::take(&mut first_request) {
@@ -111,6 +113,9 @@ impl Engine {
                 }
             }
             if let Some(head) = head {
+                if head.chain != chain {
+                    return Err(ClientError::RelayContradiction("it shows other frames than it signs"));
+                }
                 // Closed, and not by an answer of the inviter: somebody else has the link.
                 if head.closed {
                     return self.end_joining(row, Status::Used).await;

@@ -3,13 +3,14 @@
 //!
 //! ```text
 //! mailbox of a past epoch ── another end than the one that was followed ─▶ choose: stay, and show them ours; or come back
-//! its next branch ────────── reports of members who cannot follow ───────▶ more than half: come back to them
+//! its next branch ────────── reports of members who cannot follow ───────▶ [`super::dispute`]
 //!                       └─── a rival commit, with the relay's signature ─▶ choose
 //! ```
 //!
 //! It is done from time to time, and at once where the relay was rolled back. Nothing here touches the present epoch but
 //! by losing one's place in it, or by going back to a branch of it.
 
+use super::dispute::Settled;
 use super::heal::{Whole, put_back, read_whole};
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
@@ -17,14 +18,14 @@ use crate::relay::RelayConnection;
 use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event, LostWhy};
 use crate::store::kept::{self, Ended, KeptFrame, KeptMailbox};
-use crate::store::outbox::{self, Want};
+use crate::store::outbox;
 use crate::store::watched::{self, WatchedBranch};
 use crate::store::{ends, groups, reading};
 use sqlx::SqliteConnection;
 use std::sync::Arc;
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::epoch::EpochKeys;
-use twiza_crypto::report::Report;
+use twiza_crypto::report::{Report, Word};
 use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
 use twiza_crypto::seal::seal_payload;
 use twiza_protocol::{Chain, FrameDigest, FrameSize, ProblemCode};
@@ -36,8 +37,8 @@ const USUALLY: usize = 4;
 const AFTER_ROLLBACK: usize = 256;
 
 /// What is needed to speak about past epochs.
-struct Looking {
-    row: AllianceRow,
+pub(super) struct Looking {
+    pub(super) row: AllianceRow,
     connection: Arc<dyn RelayConnection>,
     grant: Option<String>,
 }
@@ -176,11 +177,7 @@ impl Engine {
             for mailbox in past.iter().filter(|mailbox| mailbox.epoch == epoch) {
                 let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
                 let place = Place { epoch, branch: mailbox.keys.branch, cursor: known.sequence, chain: None };
-                let Some((id, sent, text)) = history::displace_own_text(&mut step, row.id, &place).await? else {
-                    continue;
-                };
-                outbox::add_intent(&mut step, row.id, &Want::Send { id, sent, text }).await?;
-                again = true;
+                again |= self.say_missed(&mut step, row.id, (mailbox.id, &place), &digest).await?;
             }
         }
         step.commit().await?;
@@ -208,7 +205,7 @@ impl Engine {
         let news = kept::note_rival(&mut step, mailbox.id, shown).await?;
         match (choice, person) {
             (Choice::Second, _) => {
-                self.lose_place(&mut step, row, LostWhy::Fork).await?;
+                self.leave_fork(&mut step, row, (mailbox.epoch, mailbox.keys.branch)).await?;
                 step.commit().await?;
                 return Ok(true);
             }
@@ -257,7 +254,7 @@ impl Engine {
     }
 
     /// Says something in the first of these branches that is open, unless it was said there.
-    async fn say_in_branch(
+    pub(super) async fn say_in_branch(
         &self,
         looking: &Looking,
         branches: &[WatchedBranch],
@@ -301,6 +298,7 @@ impl Engine {
         let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
         history::displace(&mut step, row.id, &place).await?;
         ends::forget_from(&mut step, row.id, &place).await?;
+        self.say_all_after(&mut step, row, (place.epoch, place.branch)).await?;
         alliances::enter_mailbox(&mut step, row.id, &place).await?;
         step.commit().await?;
         Ok(true)
@@ -317,21 +315,37 @@ impl Engine {
             let said = |payload: &Payload| payload.kind == ContentKind::Report && payload.body == own;
             self.say_in_branch(looking, &branches, ContentKind::Report, &own, said).await?;
         }
-        for branch in &branches {
+        // A second time where oneself had something to say: what was there before it counts first.
+        for _ in 0..2 {
+            let said = self.said_in(looking, &branches).await?;
+            for payload in &said {
+                if self.take_glanced(row, epoch, payload).await? {
+                    return Ok(true);
+                }
+            }
+            match self.settle_dispute(looking, epoch, &said).await? {
+                Settled::Nothing => break,
+                Settled::Spoke => {}
+                Settled::Moved => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// What was said in these branches of an epoch, in order.
+    async fn said_in(&self, looking: &Looking, branches: &[WatchedBranch]) -> Result<Vec<Payload>, ClientError> {
+        let mut said = Vec::new();
+        for branch in branches {
             let whole = match read_whole(&*looking.connection, &branch.keys.mailbox).await {
                 Err(ClientError::Relay(error)) if error.code() == Some(ProblemCode::MailboxUnknown) => break,
                 whole => whole?,
             };
-            for payload in payloads(&branch.keys, &whole) {
-                if self.take_glanced(row, epoch, &payload).await? {
-                    return Ok(true);
-                }
-            }
+            said.extend(payloads(&branch.keys, &whole));
             if !whole.head.closed {
                 break;
             }
         }
-        self.count_reports(row, epoch).await
+        Ok(said)
     }
 
     async fn take_glanced(&self, row: &AllianceRow, epoch: u64, payload: &Payload) -> Result<bool, ClientError> {
@@ -365,7 +379,7 @@ impl Engine {
         let mut step = self.store.begin().await?;
         let news = kept::note_rival(&mut step, mailbox.id, &FrameDigest::from_bytes(theirs.digest)).await?;
         match (choice, mailbox.roster.at(theirs.author)) {
-            (Choice::Second, _) => self.lose_place(&mut step, row, LostWhy::Fork).await?,
+            (Choice::Second, _) => self.leave_fork(&mut step, row, (epoch, mailbox.keys.branch)).await?,
             (Choice::Neither, Some(author)) if news => {
                 let person = (&author.person()).into();
                 history::add_event(&mut step, row.id, &row.place, &Event::Apart { person }).await?;
@@ -374,30 +388,6 @@ impl Engine {
         }
         step.commit().await?;
         Ok(choice == Choice::Second)
-    }
-
-    /// Whichever side of a commit that works for some is smaller comes back to the other.
-    async fn count_reports(&self, row: &AllianceRow, epoch: u64) -> Result<bool, ClientError> {
-        let mut step = self.store.begin().await?;
-        let reports = watched::reports(&mut step, row.id, epoch).await?;
-        let own = watched::own_report(&mut step, row.id, epoch).await?.is_some();
-        let past = kept::past(&mut step, row.id).await?;
-        let members = past.iter().find(|kept| kept.epoch == epoch).map_or(usize::MAX, |kept| kept.roster.entries.len());
-        let most = reports.saturating_mul(2) > members;
-        match (row.status, own) {
-            (Status::Lost, true) if most => {
-                watched::withdraw_own_report(&mut step, row.id, epoch).await?;
-                step.commit().await?;
-                self.stay(AllianceNumber(row.id)).await?;
-                Ok(true)
-            }
-            (Status::Active, false) if most && row.place.epoch > epoch => {
-                self.lose_place(&mut step, row, LostWhy::Fork).await?;
-                step.commit().await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
     }
 
     /// A member's report on the epoch that is being read. Whether it is news.
@@ -419,10 +409,12 @@ impl Engine {
     ) -> Result<bool, ClientError> {
         let Ok(report) = Report::decode(body) else { return Ok(false) };
         let past = kept::past(step, row.id).await?;
-        let verified = past
-            .iter()
-            .filter(|kept| kept.epoch == epoch)
-            .find_map(|kept| report.verify(&kept.roster, &kept.keys.mailbox.address()).ok().map(|entry| (kept, entry)));
+        let verified = past.iter().filter(|kept| kept.epoch == epoch).find_map(|kept| {
+            report
+                .verify(Word::CannotFollow, &kept.roster, &kept.keys.mailbox.address())
+                .ok()
+                .map(|entry| (kept, entry))
+        });
         let Some((kept, reporter)) = verified else { return Ok(false) };
         let news = watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, None).await?;
         if news && reporter.identity != self.profile.key.identity() {
@@ -436,8 +428,7 @@ impl Engine {
         Ok(news)
     }
 
-    /// A commit works for others, maybe, and not here: one says so in the next branch, and asks to be let in again. If
-    /// more than half of the members say so, they go on there instead.
+    /// A commit works for others, maybe, and not here: one says so in the next branch, and asks to be let in again.
     pub(super) async fn doubt(
         &self,
         step: &mut SqliteConnection,
@@ -452,8 +443,9 @@ impl Engine {
             return Ok(());
         }
         let Held { row: current, group } = self.hold(step, row.id).await?;
-        let keys = group.epoch_keys(current.relay.key(), current.place.branch)?;
-        watched::add(step, row.id, epoch, &keys).await?;
+        for keys in super::pull::branches_ahead(&group, row)? {
+            watched::add(step, row.id, epoch, &keys).await?;
+        }
         self.lose_place(step, &current, LostWhy::CannotFollow).await
     }
 }
@@ -484,7 +476,7 @@ fn chain_before_last(mailbox: &KeptMailbox, frames: &[KeptFrame]) -> Chain {
 }
 
 /// The frames of a mailbox that hold its closing payload.
-fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>> {
+pub(super) fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>> {
     let Some(last) = frames.last() else { return Vec::new() };
     let earlier = keys.frame.open(last).map(|content| content.earlier).unwrap_or_default();
     let find = |digest: &FrameDigest| frames.iter().find(|frame| FrameDigest::of(frame) == *digest);
@@ -493,7 +485,7 @@ fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>> {
 }
 
 /// What these frames claim, if somebody of that epoch vouches for it.
-fn contender(mailbox: &KeptMailbox, frames: &[Vec<u8>]) -> Option<Contender> {
+pub(super) fn contender(mailbox: &KeptMailbox, frames: &[Vec<u8>]) -> Option<Contender> {
     let (commit, seal) = sealed_commit(&mailbox.keys.frame, frames.iter().map(Vec::as_slice)).ok()?;
     Contender::verify(&mailbox.roster, &mailbox.keys.mailbox.address(), &commit, &seal).ok()
 }

@@ -79,6 +79,30 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// As [`Engine::find_member`], or somebody who is awaited after the alliance was founded anew, by name: who, and
+    /// called how.
+    pub(super) async fn find_person(
+        &self,
+        alliance: AllianceNumber,
+        text: &str,
+    ) -> Result<(Identity, String), ClientError> {
+        let unknown = match self.find_member(alliance, text).await {
+            Err(error @ ClientError::UnknownMember(_)) => error,
+            found => return found.map(|member| (member.identity, member.person.name)),
+        };
+        let Named::Name(wanted) = Named::typed(text) else { return Err(unknown) };
+        let Held { group, .. } = self.held(alliance).await?;
+        let awaited = group.alliance().awaited().iter();
+        let named: Vec<_> = awaited.filter(|one| one.name.as_str().to_lowercase() == wanted).collect();
+        match named.as_slice() {
+            [one] => Ok((one.identity, one.name.as_str().to_owned())),
+            [] => Err(unknown),
+            _ => Err(ClientError::AmbiguousMember(text.to_owned())),
+        }
+    }
+}
+
 /// The one of these members with this name or number.
 pub(super) fn named(members: Vec<MemberView>, text: &str) -> Result<MemberView, ClientError> {
     let wanted = match Named::typed(text) {

@@ -2,6 +2,7 @@
 
 mod approve;
 mod arrive;
+mod dispute;
 mod enact;
 mod everywhere;
 mod expel;
@@ -25,6 +26,7 @@ mod readmit;
 mod reboot;
 mod recover;
 mod rendezvous;
+mod say_again;
 mod suppression;
 mod sync;
 #[cfg(feature = "test-utils")]

@@ -95,7 +95,7 @@ impl Engine {
     /// # Errors
     /// [`ClientError::UnknownMember`] or [`ClientError::AmbiguousMember`].
     pub async fn removal(&self, alliance: AllianceNumber, member: &str) -> Result<Action, ClientError> {
-        Ok(Action::Remove(vec![self.find_member(alliance, member).await?.identity]))
+        Ok(Action::Remove(vec![self.find_person(alliance, member).await?.0]))
     }
 
     /// Another role for somebody, as a motion says it.
@@ -257,7 +257,7 @@ impl Engine {
         let (kind, body) = body.parts()?;
         let id = self.environment.random.array()?;
         let sent = self.environment.clock.minute().0;
-        self.wish(alliance, &Want::Say { id, sent, kind, body }).await
+        self.wish(alliance, &Want::Say { id, sent, kind, body, unasked: false }).await
     }
 
     /// The organisations that must have approved an action before this client enacts it. `None` where the rules do not

@@ -5,7 +5,7 @@
 
 use super::{AllianceNumber, Engine};
 use crate::ClientError;
-use crate::relay::Page;
+use crate::relay::{Page, RelayConnection};
 use crate::store::alliances::{self, AllianceRow, Status};
 use crate::store::outbox::{self, RotateCause, Want};
 use crate::store::recovery::{self, OwnMailbox};
@@ -20,6 +20,14 @@ pub(super) const KEEP_DAYS: u32 = 35;
 /// Frames after which a recovery mailbox counts as full of junk.
 const FRAMES_MAX: u64 = 1000;
 
+/// Frames and octets of one recovery mailbox that are read at most, whoever fills it: more than all members of a large
+/// alliance need who come back at once.
+const FRAMES_READ_MAX: u64 = 8000;
+const OCTETS_READ_MAX: u64 = 64 << 20;
+
+/// Octets in a recovery mailbox below which nobody asks how many the relay takes.
+const OCTETS_FEW: u64 = 1 << 20;
+
 /// Mailboxes that one has at once, so that whoever closes each new one does not make a client rotate without end.
 const MAILBOXES_MAX: usize = 8;
 
@@ -31,6 +39,10 @@ impl Engine {
         let now = self.environment.clock.unix_seconds();
         let early = now.saturating_sub(row.recovery_read_at) < self.environment.recovery_after_seconds;
         if row.status == Status::Active && early {
+            return Ok(());
+        }
+        // Whoever asks to come back may have said in a past epoch why: that decides who comes back to whom.
+        if row.status == Status::Active && self.look_back_now(alliance).await? {
             return Ok(());
         }
         let mut step = self.store.begin().await?;
@@ -58,8 +70,11 @@ impl Engine {
     async fn read_mailbox(&self, row: &AllianceRow, own: &OwnMailbox) -> Result<bool, ClientError> {
         let (mailbox, frame_key) = (own.key.mailbox()?, own.key.frame_key()?);
         let connection = self.environment.connector.connect(&row.relay)?;
-        let mut after = own.cursor;
+        let (mut after, mut octets) = (own.cursor, own.octets);
         loop {
+            if after.0 >= FRAMES_READ_MAX || octets >= OCTETS_READ_MAX {
+                return Ok(true);
+            }
             let Page { frames, head } = match connection.read(&mailbox, after).await {
                 // Not opened yet, or expired: whoever wants to write there opens it.
                 Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => return Ok(false),
@@ -68,22 +83,24 @@ impl Engine {
             if head.as_ref().is_some_and(|head| head.sequence < after) {
                 // It expired, and somebody opened it again: what lies there now is new.
                 let mut step = self.store.begin().await?;
-                recovery::set_cursor(&mut step, row.id, &own.key, Sequence::START, false).await?;
+                recovery::set_cursor(&mut step, row.id, &own.key, (Sequence::START, 0), false).await?;
                 step.commit().await?;
-                after = Sequence::START;
+                (after, octets) = (Sequence::START, 0);
                 continue;
             }
             let mut notes = Vec::new();
             let from = after;
             for frame in frames {
                 after = frame.sequence;
+                octets += frame.octets.len() as u64;
                 let content = frame_key.open(&frame.octets).ok();
                 let payload = content.and_then(|content| content.complete(Vec::new()));
                 let Some(payload) = payload.filter(|payload| payload.kind == ContentKind::Recovery) else { continue };
                 notes.extend(Note::open(&own.key, &payload.body));
             }
-            let spoiled = head.as_ref().is_some_and(|head| head.closed) || after.0 >= FRAMES_MAX;
-            if !self.take_notes(row, own, (from, after), spoiled, notes).await? || head.is_some() {
+            let closed = head.as_ref().is_some_and(|head| head.closed);
+            let spoiled = own.spoiled || closed || is_full(&*connection, after, octets).await?;
+            if !self.take_notes(row, own, (from, after, octets), spoiled, notes).await? || head.is_some() {
                 return Ok(spoiled);
             }
         }
@@ -94,7 +111,7 @@ impl Engine {
         &self,
         row: &AllianceRow,
         own: &OwnMailbox,
-        (from, to): (Sequence, Sequence),
+        (from, to, octets): (Sequence, Sequence, u64),
         spoiled: bool,
         notes: Vec<Note>,
     ) -> Result<bool, ClientError> {
@@ -106,7 +123,7 @@ impl Engine {
         if here.is_none_or(|here| here.cursor != from) {
             return Ok(false);
         }
-        recovery::set_cursor(&mut step, row.id, &own.key, to, spoiled).await?;
+        recovery::set_cursor(&mut step, row.id, &own.key, (to, octets), spoiled).await?;
         let mut requests = Vec::new();
         for note in notes {
             match note {
@@ -126,4 +143,16 @@ impl Engine {
         step.commit().await?;
         Ok(true)
     }
+}
+
+/// Whether a mailbox holds so much that it may soon take nothing more.
+async fn is_full(connection: &dyn RelayConnection, last: Sequence, octets: u64) -> Result<bool, ClientError> {
+    if last.0 >= FRAMES_MAX {
+        return Ok(true);
+    }
+    if octets < OCTETS_FEW {
+        return Ok(false);
+    }
+    let most = connection.describe().await?.limits.mailbox_bytes_max.min(OCTETS_READ_MAX);
+    Ok(octets >= most / 2)
 }

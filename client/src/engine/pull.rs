@@ -12,6 +12,7 @@ use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event, LostWhy, NewText, ShownPerson};
 use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
+use crate::store::said::{self, Said};
 use crate::store::{Step, ends, groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
@@ -216,7 +217,7 @@ impl Engine {
                 continue;
             }
             kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
-            let own = self.take_own(&mut step, &mut group, &mailbox, &digest, payload.is_some()).await?;
+            let own = self.take_own(&mut step, &mut group, &mailbox, (kept, &digest), payload.is_some()).await?;
             if marked && own == Own::No {
                 groups::apply(&mut step, row.id, &group.take_changes()).await?;
                 self.lose_place(&mut step, &row, LostWhy::OldCopy).await?;
@@ -288,7 +289,7 @@ impl Engine {
         step: &mut SqliteConnection,
         group: &mut Group,
         mailbox: &Mailbox<'_>,
-        digest: &FrameDigest,
+        (kept, digest): (i64, &FrameDigest),
         whole: bool,
     ) -> Result<Own, ClientError> {
         let Some((intent, last)) = outbox::take_frame(step, mailbox.row.id, digest).await? else { return Ok(Own::No) };
@@ -308,8 +309,9 @@ impl Engine {
                 history::add_text(step, mailbox.row.id, &mailbox.place, &new).await?;
                 outbox::finish(step, intent).await?;
             }
-            Want::Say { kind, body, .. } => {
+            Want::Say { id, sent, kind, body, .. } => {
                 let person = own_person(group, &self.profile.key.identity())?;
+                said::keep(step, kept, digest, &Said { id: *id, sent: *sent, kind: *kind, body: body.clone() }).await?;
                 let body = MessageBody::from_parts(*kind, body.clone())?;
                 outbox::finish(step, intent).await?;
                 self.take_body(step, group, &mailbox.at(), &person, &body).await?;
@@ -391,7 +393,7 @@ impl Engine {
         let digest = mailbox.advance(frame)?;
         kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
         ends::set(&mut step, row.id, &mailbox.place, &mailbox.chain).await?;
-        say_again(&mut step, &row).await?;
+        self.say_again(&mut step, &row, kept).await?;
         if let Some(receipt) = head.filter(|head| head.closed) {
             kept::set_receipt(&mut step, kept, receipt).await?;
         }
@@ -482,6 +484,7 @@ impl Engine {
         match group.receive_commit(&address, &body, &author) {
             Ok((group, judged)) => {
                 kept::end(&mut step, kept, Ended::Branch).await?;
+                self.say_all_after(&mut step, &row, (row.place.epoch, ended.branch)).await?;
                 let mailbox = open_mailbox(&row, keys);
                 self.follow(step, &row, &mailbox, group, judged, &ahead).await
             }
@@ -605,17 +608,8 @@ impl Engine {
     }
 }
 
-/// One's own texts that stood in this mailbox before the relay was rolled back, and do not any more, are said again: their
-/// numbers tell readers who had them that they are the same.
-async fn say_again(step: &mut SqliteConnection, row: &AllianceRow) -> Result<(), ClientError> {
-    for (id, sent, text) in history::displaced_texts(step, row.id, &row.place).await? {
-        outbox::add_intent(step, row.id, &Want::Send { id, sent, text }).await?;
-    }
-    Ok(())
-}
-
 /// The keys of the next few branches, which are watched once the epoch is over.
-fn branches_ahead(group: &Group, row: &AllianceRow) -> Result<Vec<EpochKeys>, ClientError> {
+pub(super) fn branches_ahead(group: &Group, row: &AllianceRow) -> Result<Vec<EpochKeys>, ClientError> {
     let following = std::iter::successors(row.place.branch.next(), |branch| branch.next());
     let keys = following.take(BRANCHES_WATCHED).map(|branch| group.epoch_keys(row.relay.key(), branch));
     Ok(keys.collect::<Result<_, _>>()?)
@@ -674,9 +668,19 @@ fn describe(facts: &CommitFacts, before: &AllianceState, people: &[Member]) -> V
     let by = ShownPerson::from(&facts.author);
     let mut events = Vec::new();
     events.extend(facts.departed.iter().map(|gone| Event::Left { person: shown(*gone) }));
-    let back = |identity: &Identity| facts.readmitted.iter().any(|person| person.identity == *identity);
+    let back = |identity: &Identity| {
+        facts.readmitted.iter().any(|person| person.identity == *identity) || before.awaits(identity).is_some()
+    };
     let removed = facts.removed.iter().filter(|gone| !back(gone));
     events.extend(removed.map(|gone| Event::Removed { person: shown(*gone), by: by.clone() }));
+    for given_up in before.awaited() {
+        let stays = |after: &AllianceState| {
+            after.seat(&given_up.identity).is_some() || after.awaits(&given_up.identity).is_some()
+        };
+        if facts.after.as_ref().is_some_and(|after| !stays(after)) {
+            events.push(Event::Removed { person: (&given_up.person()).into(), by: by.clone() });
+        }
+    }
     for person in &facts.added {
         let (person, back, by) = (ShownPerson::from(person), back(&person.identity), by.clone());
         events.push(if back { Event::Readmitted { person, by } } else { Event::Added { person, by } });

@@ -234,8 +234,14 @@ impl Engine {
             Want::Send { id, sent, text } => {
                 self.seal_message(step, row, group, keys, (*id, *sent), MessageBody::Text(text.clone())).await.map(Some)
             }
-            Want::Say { id, sent, kind, body } => {
+            Want::Say { id, sent, kind, body, unasked } => {
                 let body = MessageBody::from_parts(*kind, body.clone())?;
+                if let MessageBody::Motion(motion, _) = &body
+                    && *unasked
+                    && motions::is_open(step, row.id, &motion.action).await?
+                {
+                    return Ok(None);
+                }
                 self.seal_message(step, row, group, keys, (*id, *sent), body).await.map(Some)
             }
             Want::Enact { motion } => match self.enacting_number(step, row, group, *motion).await? {
@@ -268,7 +274,7 @@ impl Engine {
             Want::Rotate { .. } => self.seal_commit(group, keys, &Change::Rotate).map(Some),
             Want::Remove { identity } => {
                 let identity = Identity::from_bytes(*identity);
-                if group.alliance().seat(&identity).is_none() {
+                if group.alliance().seat(&identity).is_none() && group.alliance().awaits(&identity).is_none() {
                     return Ok(None); // Somebody else removed that member, or it left.
                 }
                 self.seal_commit(group, keys, &Change::Remove(vec![identity])).map(Some)

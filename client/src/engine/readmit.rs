@@ -76,12 +76,8 @@ impl Engine {
             let members = group.members()?;
             return Ok(members.iter().find(|member| member.person == *person).map(|member| member.role));
         }
-        let Some(reboot) = recovery::reboot(step, alliance).await? else { return Ok(None) };
-        let known = reboot.origin.fellows.iter().any(|fellow| fellow.person == *person);
-        let arrived = recovery::has_arrived(step, alliance, reboot.generation, &person.identity).await?;
-        let awaited = reboot.caller == own && reboot.generation == state.generation && known && !arrived;
-        let seat = reboot.origin.state.seat(&person.identity);
-        Ok(seat.filter(|_| awaited && !reboot.without.contains(&person.identity)).map(|seat| seat.role))
+        let awaited = state.awaits(&person.identity).filter(|awaited| awaited.person() == *person);
+        Ok(awaited.map(|awaited| awaited.role))
     }
 
     /// The change that lets in whoever of these may come back; none where somebody else has done it.
@@ -125,9 +121,6 @@ impl Engine {
         group: &Group,
         facts: &CommitFacts,
     ) -> Result<(), ClientError> {
-        for person in &facts.added {
-            recovery::set_arrived(step, row.id, group.alliance().generation, &person.identity).await?;
-        }
         let today = self.environment.clock.today();
         for person in &facts.readmitted {
             for key in group.leaf_keys(&[person.identity]) {

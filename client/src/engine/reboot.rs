@@ -4,11 +4,16 @@
 //! ```text
 //! organiser: new group, same alliance, next generation ──call──▶ each member's recovery mailbox
 //! member:    [`RebootCall`] by an organiser it knew    ──request─▶ the caller's new recovery mailbox
-//! organiser: adds whoever was a member and is not left out ──Welcome──▶ the mailbox that the request names
+//! any organiser in it: adds whoever is awaited  ──Welcome──▶ the mailbox that the request names
 //! ```
 //!
+//! Rules, roles, name, relay and spent motions are those of before, and hold from the first day; the state says who is
+//! awaited, and any organiser who has come back lets in who has not.
+//!
 //! A call is followed only where one's own client is stuck as well, or lost. Where two organisers call, all follow the
-//! higher generation, then the smaller identity, and never somebody whose invalid commits they have seen themselves.
+//! higher generation, then the smaller identity, and never somebody whose invalid commits they have seen themselves. Nor
+//! does a client follow that has seen the alliance get stuck, where leaving people out would make the rules weaker,
+//! unless it has seen invalid commits of each organiser who is left out: a reboot is no way around a quorum.
 
 use super::members::{MemberView, named};
 use super::notes::KEEP_DAYS;
@@ -20,10 +25,9 @@ use crate::store::history::{self, Event, LostWhy, ShownPerson};
 use crate::store::{groups, outbox, recovery};
 use sqlx::SqliteConnection;
 use twiza_crypto::Obstacle;
+use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::bearings::Bearings;
-use twiza_crypto::group::Group;
 use twiza_crypto::identity::Identity;
-use twiza_crypto::recovery::RecoveryMailbox;
 use twiza_crypto::rejoin::{Note, RebootCall};
 use twiza_protocol::FrameSize;
 
@@ -44,7 +48,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`ClientError::NotStuck`], [`ClientError::NotOrganiser`], [`ClientError::WithoutWhom`] where nobody is named,
-    /// [`ClientError::UnknownMember`]; [`ClientError::Relay`] where the calls must wait.
+    /// [`ClientError::UnknownMember`], [`ClientError::NotPossible`] where it would be a way around a quorum;
+    /// [`ClientError::Relay`] where the calls must wait.
     pub async fn reboot(&self, alliance: AllianceNumber, without: &[String]) -> Result<RebootReport, ClientError> {
         let mut step = self.store.begin().await?;
         let row = alliances::get(&mut step, alliance.0).await?;
@@ -57,9 +62,13 @@ impl Engine {
         let members = self.views(&before)?;
         let culprits = recovery::culprits(&mut step, row.id, before.epoch()).await?;
         let suspects = suspects(&members, &culprits, without)?;
+        let without: Vec<Identity> = suspects.iter().map(|member| member.identity).collect();
+        if is_around_a_quorum(before.alliance(), &without, &culprits) {
+            return Err(Obstacle::QuorumUnreachable.into());
+        }
         let origin = before.bearings(usize::MAX)?;
         let key = &self.profile.key;
-        let mut group = Group::reboot(before.alliance(), key, &origin.own.name, &self.environment.random)?;
+        let mut group = before.reboot(key, &without, &self.environment.random)?;
         groups::delete(&mut step, row.id).await?;
         self.start_life(&mut step, &row, &mut group).await?;
         let recovery_key = group.own_recovery_key()?;
@@ -71,7 +80,7 @@ impl Engine {
             generation: group.alliance().generation,
             day: today,
             caller: key.identity(),
-            without: suspects.iter().map(|member| member.identity).collect(),
+            without,
             mailbox: recovery_key.public()?,
         };
         recovery::set_reboot(&mut step, row.id, &call, &origin).await?;
@@ -112,16 +121,10 @@ impl Engine {
             mailbox: group.own_recovery_key()?.public()?,
         };
         let octets = call.sign(&self.profile.key)?;
-        let mut awaited: Vec<RecoveryMailbox> = Vec::new();
-        for fellow in reboot.origin.fellows {
-            let identity = &fellow.person.identity;
-            let out = call.without.contains(identity) || group.alliance().seat(identity).is_some();
-            if !out && !recovery::has_arrived(step, alliance, reboot.generation, identity).await? {
-                awaited.push(fellow.mailbox);
-            }
-        }
-        for mailbox in &awaited {
-            self.leave_note(step, alliance, mailbox, &Note::Call(octets.clone()), FrameSize::Kib16).await?;
+        let mut awaited = reboot.origin.fellows;
+        awaited.retain(|fellow| group.alliance().awaits(&fellow.person.identity).is_some());
+        for fellow in &awaited {
+            self.leave_note(step, alliance, &fellow.mailbox, &Note::Call(octets.clone()), FrameSize::Kib16).await?;
         }
         recovery::set_called(step, alliance, self.environment.clock.unix_seconds()).await?;
         Ok(awaited.len())
@@ -136,12 +139,16 @@ impl Engine {
         octets: &[u8],
     ) -> Result<(), ClientError> {
         let row = alliances::get(step, alliance).await?;
-        let Some(origin) = self.origin_of(step, &row, call).await? else { return Ok(()) };
+        let Some((origin, saw)) = self.origin_of(step, &row, call).await? else { return Ok(()) };
         let culprits = recovery::culprits(step, alliance, origin.epoch).await?;
         let permitted = origin.organisers().contains(&call.caller) && !culprits.contains(&call.caller);
         let next = call.alliance == origin.state.id && call.generation > origin.state.generation;
         if !permitted || !next || self.is_own(&call.caller) {
             return Ok(());
+        }
+        if saw && is_around_a_quorum(&origin.state, &call.without, &culprits) {
+            let (by, without) = people_of(&call.caller, &call.without, &origin);
+            return history::add_event_once(step, row.id, &row.place, &Event::CallRefused { by, without }).await;
         }
         self.tell_reboot(step, &row, call, &origin).await?;
         if call.without.contains(&self.profile.key.identity()) {
@@ -156,22 +163,23 @@ impl Engine {
         self.lose_place_with(step, &row, LostWhy::Rebooted, &origin, Some(octets)).await
     }
 
-    /// What one knew of the alliance before the reboot that a call tells of; none where one does not follow it.
+    /// What one knew of the alliance before the reboot that a call tells of, and whether one was there when it got stuck;
+    /// none where one does not follow it.
     async fn origin_of(
         &self,
         step: &mut SqliteConnection,
         row: &AllianceRow,
         call: &RebootCall,
-    ) -> Result<Option<Bearings>, ClientError> {
+    ) -> Result<Option<(Bearings, bool)>, ClientError> {
         let earlier = recovery::reboot(step, row.id).await?;
         let contested = earlier.filter(|earlier| earlier.generation == call.generation);
         Ok(match (contested, row.status) {
             // Two organisers have called: everybody ends with the same one.
             (Some(earlier), Status::Active | Status::Lost | Status::Stuck) => {
-                call.precedes(earlier.generation, &earlier.caller).then_some(earlier.origin)
+                call.precedes(earlier.generation, &earlier.caller).then_some((earlier.origin, true))
             }
-            (None, Status::Stuck) => Some(self.stored_group(step, row.id).await?.bearings(usize::MAX)?),
-            (None, Status::Lost) => recovery::rejoin(step, row.id).await?.map(|rejoin| rejoin.bearings),
+            (None, Status::Stuck) => Some((self.stored_group(step, row.id).await?.bearings(usize::MAX)?, true)),
+            (None, Status::Lost) => recovery::rejoin(step, row.id).await?.map(|rejoin| (rejoin.bearings, false)),
             // Who is not stuck is not led away.
             _ => None,
         })
@@ -184,14 +192,34 @@ impl Engine {
         call: &RebootCall,
         origin: &Bearings,
     ) -> Result<(), ClientError> {
-        let shown = |identity: &Identity| {
-            let mut people = origin.fellows.iter().map(|fellow| &fellow.person).chain([&origin.own]);
-            let found = people.find(|person| person.identity == *identity);
-            found.map_or_else(|| ShownPerson { name: "?".into(), organisation: "?".into() }, Into::into)
-        };
-        let event = Event::Rebooted { by: shown(&call.caller), without: call.without.iter().map(shown).collect() };
+        let (by, without) = people_of(&call.caller, &call.without, origin);
+        let event = Event::Rebooted { by: by.clone(), without };
+        history::add_event(step, row.id, &row.place, &event).await?;
+        let rules = origin.state.rules_without(&call.without);
+        if rules == origin.state.rules {
+            return Ok(());
+        }
+        let event = Event::RulesChanged { rules: (&rules).into(), by };
         history::add_event(step, row.id, &row.place, &event).await
     }
+}
+
+/// Who calls, and whom it leaves out, as they are shown.
+fn people_of(caller: &Identity, without: &[Identity], origin: &Bearings) -> (ShownPerson, Vec<ShownPerson>) {
+    let shown = |identity: &Identity| {
+        let mut people = origin.fellows.iter().map(|fellow| &fellow.person).chain([&origin.own]);
+        let found = people.find(|person| person.identity == *identity);
+        found.map_or_else(|| ShownPerson { name: "?".into(), organisation: "?".into() }, Into::into)
+    };
+    (shown(caller), without.iter().map(shown).collect())
+}
+
+/// Whether leaving these people out would make fewer organisations enough than the rules ask for, and takes the voice of
+/// somebody who was not seen to cheat.
+fn is_around_a_quorum(state: &AllianceState, without: &[Identity], culprits: &[Identity]) -> bool {
+    let organises = |identity: &&Identity| state.seat(identity).is_some_and(|seat| seat.role == Role::Organiser);
+    let mut silenced = without.iter().filter(organises);
+    state.rules_without(without).quorums != state.rules.quorums && silenced.any(|out| !culprits.contains(out))
 }
 
 /// Whom to leave out: those who are named, and nobody is left out unnamed.

@@ -93,10 +93,11 @@ impl Engine {
             }
         };
         recovery::drop_postings(step, row.id).await?;
-        let targets: Vec<&RecoveryMailbox> = match &rejoin.call {
-            Some(call) => vec![&call.mailbox],
-            None => rejoin.bearings.fellows.iter().map(|fellow| &fellow.mailbox).collect(),
-        };
+        // After a reboot, whoever has come back looks into the mailbox of before as well.
+        let out = rejoin.call.as_ref().map_or(&[][..], |call| &call.without);
+        let fellows = rejoin.bearings.fellows.iter().filter(|fellow| !out.contains(&fellow.person.identity));
+        let fellows = fellows.take(super::lost::FELLOWS_MAX).map(|fellow| &fellow.mailbox);
+        let targets: Vec<&RecoveryMailbox> = rejoin.call.iter().map(|call| &call.mailbox).chain(fellows).collect();
         for target in targets {
             self.leave_note(step, row.id, target, &Note::Request(request.clone()), FrameSize::Kib16).await?;
         }
@@ -195,17 +196,24 @@ impl Engine {
             return Ok(true);
         }
         let Some(rejoin) = recovery::rejoin(&mut step, row.id).await? else { return Ok(false) };
-        let (organisers, generation_min) = match &rejoin.call {
-            Some(call) => (vec![call.caller], call.generation),
-            None => (rejoin.bearings.organisers(), rejoin.bearings.state.generation),
-        };
+        let (mut organisers, mut generation_min) = (rejoin.bearings.organisers(), rejoin.bearings.state.generation);
+        if let Some(call) = &rejoin.call {
+            organisers.retain(|organiser| !call.without.contains(organiser));
+            generation_min = call.generation;
+        }
         let alliance = &rejoin.bearings.state.id;
         let expected = Expected { alliance, generation_min, organisers: &organisers };
         let keys = recovery::request_keys(&mut step, row.id).await?;
         let Ok((group, sender)) = reenter(keys, &welcome, &expected, &self.environment.random) else {
             return Ok(false);
         };
-        if group.alliance().relay()?.address != row.relay {
+        // Of two that were founded anew at once, this is the one that is followed.
+        let founder = group.alliance().founding.as_ref().map(|founding| founding.by);
+        let another = rejoin
+            .call
+            .as_ref()
+            .is_some_and(|call| call.generation == group.alliance().generation && founder != Some(call.caller));
+        if another || group.alliance().relay()?.address != row.relay {
             return Ok(false);
         }
         self.begin_again(&mut step, row, group).await?;

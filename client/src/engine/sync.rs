@@ -4,8 +4,8 @@ use super::push::Pushed;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::{self, Status};
-use crate::store::kept;
 use crate::store::outbox::{self, RotateCause, Want};
+use crate::store::{kept, watched};
 use serde::Serialize;
 
 /// Rounds of reading and sending in one call: a bound against a relay that never lets anybody finish.
@@ -86,6 +86,15 @@ impl Engine {
             Err(ClientError::Relay(_) | ClientError::RelayContradiction(_)) => Ok(false),
             looked => looked,
         }
+    }
+
+    /// As [`Engine::try_look_back`], whether it is time or not.
+    pub(super) async fn look_back_now(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
+        let mut step = self.store.begin().await?;
+        let last = alliances::get(&mut step, alliance.0).await?.looked_back;
+        watched::set_looked_back(&mut step, alliance.0, last.min(1)).await?;
+        step.commit().await?;
+        self.try_look_back(alliance).await
     }
 
     /// What waits to be sent in an alliance.

@@ -4,6 +4,7 @@ use super::{AllianceNumber, Engine};
 use crate::ClientError;
 use twiza_crypto::epoch::EpochKeys;
 use twiza_crypto::group::Group;
+use twiza_crypto::identity::IdentityKey;
 
 /// What a member has at the place where it reads. A copy: whatever is done with it, the store stays as it was.
 pub struct Insider {
@@ -11,6 +12,8 @@ pub struct Insider {
     pub group: Group,
     /// The keys of the mailbox that it reads.
     pub keys: EpochKeys,
+    /// Who it is.
+    pub identity: IdentityKey,
 }
 
 impl Engine {
@@ -23,6 +26,7 @@ impl Engine {
         let row = self.hold(&mut step, alliance.0).await?.row;
         let group = self.copy(&mut step, row.id).await?;
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-        Ok(Insider { group, keys })
+        let identity = IdentityKey::from_seed(&self.profile.key.expose_seed());
+        Ok(Insider { group, keys, identity })
     }
 }

@@ -40,9 +40,9 @@ impl Engine {
     /// # Errors
     /// [`ClientError::UnknownMember`], [`ClientError::NotOrganiser`]; [`ClientError::Relay`] where it waits.
     pub async fn remove(&self, alliance: AllianceNumber, member: &str) -> Result<String, ClientError> {
-        let member = self.find_member(alliance, member).await?;
-        self.wish(alliance, &Want::Remove { identity: *member.identity.as_bytes() }).await?;
-        Ok(member.person.name)
+        let (identity, name) = self.find_person(alliance, member).await?;
+        self.wish(alliance, &Want::Remove { identity: *identity.as_bytes() }).await?;
+        Ok(name)
     }
 
     /// Gives somebody another role.

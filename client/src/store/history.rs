@@ -6,6 +6,7 @@ use crate::store::shown::{ShownAction, ShownRules};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection};
 use twiza_crypto::credential::Person;
+use twiza_crypto::epoch::Branch;
 use twiza_protocol::Sequence;
 
 /// Somebody, as it is shown.
@@ -91,6 +92,13 @@ pub enum Event {
         /// Who.
         by: ShownPerson,
         /// Whom it has left out.
+        without: Vec<ShownPerson>,
+    },
+    /// An organiser wants to found the alliance anew, and one does not follow: it would get around a quorum.
+    CallRefused {
+        /// Who.
+        by: ShownPerson,
+        /// Whom it would leave out.
         without: Vec<ShownPerson>,
     },
     /// The alliance has other rules.
@@ -367,6 +375,19 @@ pub(crate) async fn add_event(
     Ok(())
 }
 
+/// As [`add_event`], if it was never told before.
+pub(crate) async fn add_event_once(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    place: &Place,
+    event: &Event,
+) -> Result<(), ClientError> {
+    let body = serde_json::to_string(event).map_err(|error| ClientError::Store(error.to_string()))?;
+    let query = "select exists (select 1 from history where alliance = ? and kind = 'event' and body = ?)";
+    let query = sqlx::query_scalar(query).bind(alliance).bind(body);
+    if query.fetch_one(&mut *connection).await? { Ok(()) } else { add_event(connection, alliance, place, event).await }
+}
+
 /// How far behind all places of a mailbox those go that it does not show any more: more than a mailbox has frames.
 pub(crate) const BEHIND: i64 = 1 << 32;
 
@@ -451,6 +472,29 @@ pub(crate) async fn displaced_texts(
     );
     let query = query.bind(alliance).bind(place.epoch.cast_signed()).bind(i64::from(place.branch.0));
     query.fetch_all(connection).await?.iter().map(own_text).collect()
+}
+
+/// No text after a mailbox stands where everybody reads it, until it is said again. One's own, and those in the mailbox
+/// itself, which others may have ended without them: number, time, text.
+pub(crate) async fn displace_after(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    (epoch, branch): (u64, Branch),
+) -> Result<Vec<([u8; 16], u64, String)>, ClientError> {
+    let displaced = sqlx::query(
+        "update history set sequence = -sequence
+         where alliance = ?1 and (epoch, branch) > (?2, ?3) and kind = 'text' and sequence > 0
+         and life = (select life from alliance where id = ?1)",
+    );
+    let displaced = displaced.bind(alliance).bind(epoch.cast_signed()).bind(i64::from(branch.0));
+    displaced.execute(&mut *connection).await?;
+    let own = sqlx::query(
+        "select id, message, sent, body from history
+         where alliance = ?1 and (epoch, branch) >= (?2, ?3) and own = 1 and kind = 'text'
+         and life = (select life from alliance where id = ?1) order by epoch, branch, abs(sequence)",
+    );
+    let own = own.bind(alliance).bind(epoch.cast_signed()).bind(i64::from(branch.0));
+    own.fetch_all(connection).await?.iter().map(own_text).collect()
 }
 
 /// Entries after one, in the order of their places; `unread` leaves out what was read before.

@@ -14,6 +14,7 @@ pub(crate) mod outbox;
 pub(crate) mod profile;
 pub(crate) mod reading;
 pub(crate) mod recovery;
+pub(crate) mod said;
 pub mod shown;
 mod step;
 pub(crate) mod suppressed;

@@ -148,16 +148,59 @@ pub(crate) async fn take_back(
     Ok(query.bind(motion).bind(&by.as_bytes()[..]).execute(connection).await?.rows_affected() > 0)
 }
 
+/// Keeps an approval of a motion that was not read yet; those before a day are forgotten.
+pub(crate) async fn approve_early(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    motion: &MotionId,
+    approval: &Approval,
+    (today, forget_before): (u32, u32),
+) -> Result<(), ClientError> {
+    let query = sqlx::query("delete from early_approval where alliance = ? and day < ?").bind(alliance);
+    query.bind(i64::from(forget_before)).execute(&mut *connection).await?;
+    sqlx::query(
+        "insert into early_approval (alliance, motion_id, identity, signature, day) select ?1, ?2, ?3, ?4, ?5
+         where (select count(*) from early_approval where alliance = ?1 and identity = ?3) < ?6 on conflict do nothing",
+    )
+    .bind(alliance)
+    .bind(&motion.as_bytes()[..])
+    .bind(&approval.by.as_bytes()[..])
+    .bind(&approval.signature[..])
+    .bind(i64::from(today))
+    .bind(OPEN_OF_ONE_MAX)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes out the approvals of a motion that were read before it: all, or one member's.
+pub(crate) async fn take_early(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    motion: &MotionId,
+    of: Option<&Identity>,
+) -> Result<Vec<Approval>, ClientError> {
+    let query = sqlx::query(
+        "delete from early_approval where alliance = ?1 and motion_id = ?2 and identity = coalesce(?3, identity)
+         returning identity, signature",
+    );
+    let query = query.bind(alliance).bind(&motion.as_bytes()[..]).bind(of.map(|identity| identity.as_bytes().to_vec()));
+    let mut found: Vec<Approval> =
+        query.fetch_all(connection).await?.iter().map(|row| approval(row, alliance)).collect::<Result<_, _>>()?;
+    found.sort_by_key(|approval| approval.by);
+    Ok(found)
+}
+
+fn approval(row: &SqliteRow, of: i64) -> Result<Approval, ClientError> {
+    let by = row.get::<Vec<u8>, _>("identity").try_into().map_err(|_| corrupt("approval", "identity", of))?;
+    let signature = row.get::<Vec<u8>, _>("signature");
+    let signature = signature.try_into().map_err(|_| corrupt("approval", "signature", of))?;
+    Ok(Approval { by: Identity::from_bytes(by), signature })
+}
+
 pub(crate) async fn approvals(connection: &mut SqliteConnection, motion: i64) -> Result<Vec<Approval>, ClientError> {
     let query = sqlx::query("select identity, signature from approval where motion = ? order by identity");
-    let rows = query.bind(motion).fetch_all(connection).await?;
-    let convert = |row: &SqliteRow| {
-        let by = row.get::<Vec<u8>, _>("identity").try_into().map_err(|_| corrupt("approval", "identity", motion))?;
-        let signature = row.get::<Vec<u8>, _>("signature");
-        let signature = signature.try_into().map_err(|_| corrupt("approval", "signature", motion))?;
-        Ok(Approval { by: Identity::from_bytes(by), signature })
-    };
-    rows.iter().map(convert).collect()
+    query.bind(motion).fetch_all(connection).await?.iter().map(|row| approval(row, motion)).collect()
 }
 
 fn convert(row: &SqliteRow) -> Result<MotionRow, ClientError> {

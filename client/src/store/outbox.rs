@@ -15,8 +15,9 @@ pub(crate) enum Want {
     Send { id: [u8; 16], sent: u64, text: String },
     /// Let people in: numbers of invitations.
     Add { invitations: Vec<i64> },
-    /// Say something that is no text: the kind and octets of a message's body.
-    Say { id: [u8; 16], sent: u64, kind: u8, body: Vec<u8> },
+    /// Say something that is no text: the kind and octets of a message's body. What a client says by itself (`unasked`)
+    /// is not said where somebody was faster.
+    Say { id: [u8; 16], sent: u64, kind: u8, body: Vec<u8>, unasked: bool },
     /// Commit a motion that has its approvals: its number.
     Enact { motion: i64 },
     /// Set other rules, in their encoding.

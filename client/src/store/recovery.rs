@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 pub(crate) struct OwnMailbox {
     pub(crate) key: RecoveryKey,
     pub(crate) cursor: Sequence,
+    /// Octets of frames up to there.
+    pub(crate) octets: u64,
     pub(crate) spoiled: bool,
     /// Whether a leaf of one's own still names it.
     pub(crate) current: bool,
@@ -93,13 +95,14 @@ pub(crate) async fn own_mailboxes(
     connection: &mut SqliteConnection,
     alliance: i64,
 ) -> Result<Vec<OwnMailbox>, ClientError> {
-    let query = sqlx::query("select key, cursor, spoiled, retired_on from recovery_mailbox where alliance = ?");
+    let query = sqlx::query("select key, cursor, octets, spoiled, retired_on from recovery_mailbox where alliance = ?");
     let rows = query.bind(alliance).fetch_all(connection).await?;
     let convert = |row: &sqlx::sqlite::SqliteRow| {
         let key = Zeroizing::new(row.get::<Vec<u8>, _>("key"));
         Ok(OwnMailbox {
             key: RecoveryKey::from_bytes(&key)?,
             cursor: Sequence(row.get::<i64, _>("cursor").cast_unsigned()),
+            octets: row.get::<i64, _>("octets").cast_unsigned(),
             spoiled: row.get("spoiled"),
             current: row.get::<Option<i64>, _>("retired_on").is_none(),
         })
@@ -112,17 +115,20 @@ pub(crate) async fn set_cursor(
     connection: &mut SqliteConnection,
     alliance: i64,
     key: &RecoveryKey,
-    cursor: Sequence,
+    (cursor, octets): (Sequence, u64),
     spoiled: bool,
 ) -> Result<(), ClientError> {
     let key = Zeroizing::new(key.expose());
-    sqlx::query("update recovery_mailbox set cursor = ?, spoiled = max(spoiled, ?) where alliance = ? and key = ?")
-        .bind(cursor.0.cast_signed())
-        .bind(spoiled)
-        .bind(alliance)
-        .bind(&key[..])
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update recovery_mailbox set cursor = ?, octets = ?, spoiled = max(spoiled, ?) where alliance = ? and key = ?",
+    )
+    .bind(cursor.0.cast_signed())
+    .bind(octets.cast_signed())
+    .bind(spoiled)
+    .bind(alliance)
+    .bind(&key[..])
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -393,34 +399,6 @@ pub(crate) async fn calls_due(
     let query = sqlx::query_scalar(query).bind(alliance).bind(rounds_max);
     let after = i64::try_from(after_seconds).unwrap_or(i64::MAX >> 1);
     Ok(query.bind(after).bind(now.cast_signed()).fetch_one(connection).await?)
-}
-
-/// Notes that somebody has come back after a reboot.
-pub(crate) async fn set_arrived(
-    connection: &mut SqliteConnection,
-    alliance: i64,
-    generation: u32,
-    identity: &Identity,
-) -> Result<(), ClientError> {
-    sqlx::query("insert into reboot_arrival (alliance, generation, identity) values (?, ?, ?) on conflict do nothing")
-        .bind(alliance)
-        .bind(generation)
-        .bind(&identity.as_bytes()[..])
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Whether somebody has come back after a reboot.
-pub(crate) async fn has_arrived(
-    connection: &mut SqliteConnection,
-    alliance: i64,
-    generation: u32,
-    identity: &Identity,
-) -> Result<bool, ClientError> {
-    let query = "select exists (select 1 from reboot_arrival where alliance = ? and generation = ? and identity = ?)";
-    let query = sqlx::query_scalar(query).bind(alliance).bind(generation).bind(&identity.as_bytes()[..]);
-    Ok(query.fetch_one(connection).await?)
 }
 
 /// Asking begins anew, with fresh keys.

@@ -59,19 +59,6 @@ pub(crate) async fn add_report(
     Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
-/// The largest number of members who reported one commit of an epoch.
-pub(crate) async fn reports(
-    connection: &mut SqliteConnection,
-    alliance: i64,
-    epoch: u64,
-) -> Result<usize, ClientError> {
-    let query = sqlx::query_scalar(
-        "select coalesce(max(n), 0) from (select count(*) as n from report where alliance = ? and epoch = ? group by commit_digest)",
-    );
-    let count: i64 = query.bind(alliance).bind(epoch.cast_signed()).fetch_one(connection).await?;
-    Ok(usize::try_from(count).unwrap_or(0))
-}
-
 /// One's own report of an epoch.
 pub(crate) async fn own_report(
     connection: &mut SqliteConnection,

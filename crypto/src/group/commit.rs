@@ -105,7 +105,7 @@ impl Group {
         self.provider.put(PENDING_MOTION_ENTRY, motion);
         let mut removes: Vec<u32> = removed.iter().map(LeafNodeIndex::u32).collect();
         removes.sort_unstable();
-        let frame_size = crate::seal::commit_frame_size(self.alliance.seats.len().max(after.seats.len()));
+        let frame_size = crate::seal::commit_frame_size(self.alliance.people().max(after.people()));
         let author = self.author_seal(address, &commit, removes);
         Ok(PendingCommit { commit, welcome, author, frame_size })
     }
@@ -213,7 +213,7 @@ impl Group {
                 after = enacted(&self.alliance, &after, motion, day)?;
             }
             Change::Add(admitted) => {
-                if admitted.len() > ADDITIONS_MAX || after.seats.len() + admitted.len() > MEMBERS_MAX {
+                if admitted.len() > ADDITIONS_MAX || after.people() + admitted.len() > MEMBERS_MAX {
                     return Err(Obstacle::TooMany.into());
                 }
                 for (request, role) in admitted {
@@ -244,7 +244,9 @@ impl Group {
         }
         let members = self.members()?;
         let mut leaves = Vec::new();
-        for identity in gone.iter().filter(|identity| !departing.contains(identity)) {
+        // Whoever is awaited has no leaf yet.
+        let has_leaf = |identity: &&Identity| !departing.contains(identity) && self.alliance.awaits(identity).is_none();
+        for identity in gone.iter().filter(has_leaf) {
             let found = members.iter().find(|member| member.person.identity == *identity);
             let found = found.ok_or(Obstacle::UnknownMember)?;
             leaves.push(LeafNodeIndex::new(found.leaf_index));

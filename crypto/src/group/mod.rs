@@ -20,7 +20,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
-use crate::report::Report;
+use crate::report::{Report, Word};
 use crate::roster::{Roster, RosterEntry};
 use crate::rules::Rules;
 use crate::seal::MarkKey;
@@ -157,6 +157,7 @@ impl Group {
             rules: Rules::default(),
             ledger: Ledger::default(),
             claim: None,
+            founding: None,
         };
         Self::found_as(CIPHERSUITE, founder, name, alliance, random)
     }
@@ -315,9 +316,18 @@ impl Group {
     /// Says by one's leaf key that a commit, which closed the mailbox with this address, cannot be followed.
     #[must_use]
     pub fn report(&self, address: &MailboxAddress, commit: &[u8]) -> Report {
-        let digest = Sha256::digest(commit).into();
-        let signature = self.device.0.sign(&Report::signed(address, &digest)).to_bytes();
-        Report::new(self.mls.own_leaf_index().u32(), digest, signature)
+        self.say_of(Word::CannotFollow, address, Sha256::digest(commit).into())
+    }
+
+    /// Says by one's leaf key that the commit with this SHA-256, which closed the mailbox with this address, was followed.
+    #[must_use]
+    pub fn followed(&self, address: &MailboxAddress, commit: [u8; 32]) -> Report {
+        self.say_of(Word::Followed, address, commit)
+    }
+
+    fn say_of(&self, word: Word, address: &MailboxAddress, commit: [u8; 32]) -> Report {
+        let signature = self.device.0.sign(&Report::signed(word, address, &commit)).to_bytes();
+        Report::new(self.mls.own_leaf_index().u32(), commit, signature)
     }
 
     /// The keys of the mailbox that follows one's own pending commit.

@@ -2,14 +2,13 @@
 //! founding it anew without those who spoil it.
 
 use super::join::{JoinRequest, enter_by};
-use super::{Group, NEXT_RECOVERY_KEY_ENTRY, RECOVERY_KEY_ENTRY};
-use crate::alliance::{AllianceId, AllianceState, Role, Seat};
+use super::{Group, Member, NEXT_RECOVERY_KEY_ENTRY, RECOVERY_KEY_ENTRY};
+use crate::alliance::{AllianceId, AllianceState, Founding, Role, Seat};
 use crate::bearings::{Bearings, Fellow};
 use crate::credential::{self, Person};
 use crate::identity::{Identity, IdentityKey};
-use crate::name::Name;
+use crate::motion::Admission;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
-use crate::rules::Rules;
 use crate::suite::CIPHERSUITE;
 use crate::{CryptoError, GroupState, Obstacle, Random};
 use openmls::prelude::{Extensions, LeafNodeParameters};
@@ -49,24 +48,47 @@ pub fn reenter(
     Ok((group, sender))
 }
 
+impl AllianceState {
+    /// The state with which this alliance begins anew without some people: its rules hold, as far as those who are left
+    /// can keep them. `None` where it was founded anew too often.
+    fn founded_anew(self, by: &Identity, members: &[Member], without: &[Identity]) -> Option<Self> {
+        let generation = self.generation.checked_add(1)?;
+        let before = self.without(without);
+        let (seats, others) = before.seats.iter().cloned().partition::<Vec<Seat>, _>(|seat| seat.identity == *by);
+        let admission = |seat: &Seat| {
+            let member = members.iter().find(|member| member.person.identity == seat.identity)?;
+            Some(Admission::of(&member.person, seat.role))
+        };
+        let mut awaited: Vec<Admission> = others.iter().filter_map(admission).collect();
+        // Who had not come back since the last time is awaited still.
+        awaited.extend_from_slice(before.awaited());
+        awaited.sort_by_key(|admission| admission.identity);
+        let rules = before.rules_without(&[]);
+        let founding = Some(Founding { by: *by, awaited });
+        Some(Self { generation, seats, rules, claim: None, founding, ..before })
+    }
+
+    /// The rules that hold if the alliance is founded anew without these people.
+    #[must_use]
+    pub fn rules_without(&self, without: &[Identity]) -> crate::rules::Rules {
+        let left = self.clone().without(without);
+        self.rules.clone().within(left.voices().len(), left.organisations().len())
+    }
+}
+
 impl Group {
-    /// Founds an alliance anew, with all that it has agreed on, and nobody in it but an organiser of before.
+    /// Founds this alliance anew, with all that it has agreed on, without some people, and with nobody in it but an
+    /// organiser of before: all others are awaited.
     ///
     /// # Errors
     /// [`CryptoError::NotPossible`] for whoever was no organiser; [`CryptoError::Entropy`], or [`CryptoError::Bug`].
-    pub fn reboot(
-        before: &AllianceState,
-        organiser: &IdentityKey,
-        name: &Name,
-        random: &Random,
-    ) -> Result<Self, CryptoError> {
-        let seat = before.seat(&organiser.identity()).filter(|seat| seat.role == Role::Organiser);
-        let seat = seat.ok_or(Obstacle::NotOrganiser)?.clone();
-        let generation = before.generation.checked_add(1).ok_or(Obstacle::TooMany)?;
-        // Rules that ask for several organisations could not be kept by one organiser alone.
-        let alliance =
-            AllianceState { generation, seats: vec![seat], rules: Rules::default(), claim: None, ..before.clone() };
-        Self::found_as(CIPHERSUITE, organiser, name, alliance, random)
+    pub fn reboot(&self, organiser: &IdentityKey, without: &[Identity], random: &Random) -> Result<Self, CryptoError> {
+        let identity = organiser.identity();
+        let members = self.members()?;
+        let own = members.iter().find(|member| member.person.identity == identity);
+        let own = own.filter(|own| own.role == Role::Organiser).ok_or(Obstacle::NotOrganiser)?;
+        let state = self.alliance.clone().founded_anew(&identity, &members, without).ok_or(Obstacle::TooMany)?;
+        Self::found_as(CIPHERSUITE, organiser, &own.person.name, state, random)
     }
 
     /// What to keep for finding the alliance again without this group: at most so many fellow members, organisers first.

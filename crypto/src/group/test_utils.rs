@@ -12,6 +12,9 @@ use crate::recovery::RecoveryKey;
 use crate::suite::{ALLIANCE_EXTENSION, RECOVERY_EXTENSION};
 use crate::{CryptoError, Random};
 use openmls::prelude::{Ciphersuite, Extension};
+use openmls_traits::OpenMlsProvider as _;
+use std::collections::HashMap;
+use std::sync::PoisonError;
 use twiza_protocol::MailboxAddress;
 
 impl Group {
@@ -55,6 +58,12 @@ impl Group {
         random: &Random,
     ) -> Result<Self, CryptoError> {
         Self::found_as(suite, founder, name, alliance, random)
+    }
+
+    /// All of its private state, as a member's changed client has it.
+    #[must_use]
+    pub fn entries(&self) -> HashMap<Vec<u8>, Vec<u8>> {
+        self.provider.storage().values.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The type of the GroupContext extension that carries the alliance's state.

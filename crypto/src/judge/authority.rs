@@ -4,7 +4,7 @@ use super::{CommitFacts, Refusal};
 use crate::alliance::{AllianceState, Claim, Role, Seat};
 use crate::identity::Identity;
 use crate::ledger::LedgerError;
-use crate::motion::{Action, Motion, VerifiedMotion};
+use crate::motion::{Action, Admission, Motion, VerifiedMotion};
 use crate::name::Name;
 use crate::rules::Privilege;
 
@@ -67,7 +67,7 @@ pub fn organisations_needed(before: &AllianceState, after: &AllianceState, autho
         match old {
             Some(old) if old.role != seat.role => privileges.push(Privilege::Roles),
             Some(_) => {}
-            None if own(seat) => {}
+            None if own(seat) || before.awaits(&seat.identity).is_some() => {}
             None => {
                 privileges.push(Privilege::Admit);
                 privileges.extend((seat.role == Role::Organiser).then_some(Privilege::Roles));
@@ -75,6 +75,9 @@ pub fn organisations_needed(before: &AllianceState, after: &AllianceState, autho
         }
     }
     let stays = |seat: &Seat| after.seat(&seat.identity).is_some_and(|new| new.organisation == seat.organisation);
+    let given_up =
+        |awaited: &Admission| after.seat(&awaited.identity).is_none() && after.awaits(&awaited.identity).is_none();
+    privileges.extend(before.awaited().iter().any(given_up).then_some(Privilege::Remove));
     privileges.extend(before.seats.iter().any(|seat| !stays(seat) && !own(seat)).then_some(Privilege::Remove));
     privileges.extend((before.rules != after.rules).then_some(Privilege::Rules));
     privileges.extend((before.voices() != after.voices()).then_some(Privilege::Rules));
@@ -104,7 +107,9 @@ fn check_motion(
     if needed <= 1 {
         return Err(Refusal::MotionNeedless);
     }
-    if *after != enacted(before, base, motion, after.ledger.day)? || !people_are_the_motions(facts, &motion.action) {
+    if *after != enacted(before, base, motion, after.ledger.day)?
+        || !people_are_the_motions(before, facts, &motion.action)
+    {
         return Err(Refusal::MotionMismatch);
     }
     if organisations_behind(before, author, &verified.approvers, rank) < usize::from(needed) {
@@ -134,7 +139,7 @@ pub(crate) fn enacted(
 }
 
 /// Whether those who come and go are those of the motion, by name: a seat alone does not say what somebody is called.
-fn people_are_the_motions(facts: &CommitFacts, action: &Action) -> bool {
+fn people_are_the_motions(before: &AllianceState, facts: &CommitFacts, action: &Action) -> bool {
     let (coming, going) = match action {
         Action::Add(people) => (people.as_slice(), [].as_slice()),
         Action::Remove(people) => ([].as_slice(), people.as_slice()),
@@ -144,8 +149,9 @@ fn people_are_the_motions(facts: &CommitFacts, action: &Action) -> bool {
     added.sort_by_key(|person| person.identity);
     let mut removed = facts.removed.clone();
     removed.sort();
-    let going = going.iter().filter(|identity| !facts.departed.contains(identity));
-    added.into_iter().cloned().eq(coming.iter().map(crate::motion::Admission::person)) && removed.iter().eq(going)
+    let stays = |identity: &&Identity| !facts.departed.contains(identity) && before.awaits(identity).is_none();
+    let going = going.iter().filter(stays);
+    added.into_iter().cloned().eq(coming.iter().map(Admission::person)) && removed.iter().eq(going)
 }
 
 /// How many different organisations stand behind a commit: its author's, and those of approvers of a rank in the state

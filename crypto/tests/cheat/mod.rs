@@ -136,7 +136,15 @@ impl CheatsGroup {
     pub(crate) fn load_against(entries: &HashMap<Vec<u8>, Vec<u8>>, key: SigningKey, victim: u32) -> Self {
         let mut cheat = Self::load_with(entries, key, CheatsCrypto::honest());
         let found = cheat.mls.members().find(|member| member.index.u32() == victim).expect("a victim");
-        cheat.provider.crypto.victim = found.encryption_key;
+        cheat.provider.crypto.failing = Failing::Only(found.encryption_key);
+        cheat
+    }
+
+    /// The group in these entries; what is encrypted to the leaf with this index can be decrypted, and nothing else.
+    pub(crate) fn load_for(entries: &HashMap<Vec<u8>, Vec<u8>>, key: SigningKey, spared: u32) -> Self {
+        let mut cheat = Self::load_with(entries, key, CheatsCrypto::honest());
+        let found = cheat.mls.members().find(|member| member.index.u32() == spared).expect("somebody spared");
+        cheat.provider.crypto.failing = Failing::AllBut(found.encryption_key);
         cheat
     }
 
@@ -211,13 +219,30 @@ struct CheatsCrypto {
     derived: AtomicUsize,
     cut: usize,
     length: usize,
-    victim: Vec<u8>,
+    failing: Failing,
+}
+
+/// Whose ciphertexts cannot be decrypted.
+enum Failing {
+    Nobody,
+    Only(Vec<u8>),
+    AllBut(Vec<u8>),
+}
+
+impl Failing {
+    fn fails(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Only(victim) => key == victim,
+            Self::AllBut(spared) => key != spared,
+        }
+    }
 }
 
 impl CheatsCrypto {
     fn honest() -> Self {
         let (honest, derived) = (RustCrypto::default(), AtomicUsize::new(0));
-        Self { honest, derived, cut: usize::MAX, length: 0, victim: Vec::new() }
+        Self { honest, derived, cut: usize::MAX, length: 0, failing: Failing::Nobody }
     }
 }
 
@@ -256,7 +281,7 @@ impl OpenMlsCrypto for CheatsCrypto {
         aad: &[u8],
         text: &[u8],
     ) -> Result<HpkeCiphertext, CryptoError> {
-        let aad = if key == self.victim { &b"another context"[..] } else { aad };
+        let aad = if self.failing.fails(key) { &b"another context"[..] } else { aad };
         self.honest.hpke_seal(config, key, info, aad, text)
     }
 

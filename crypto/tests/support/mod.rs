@@ -119,6 +119,13 @@ impl Party {
         Ok(())
     }
 
+    /// The same person in its alliance founded anew, without some people.
+    pub(crate) fn founds_anew(&self, without: &[Identity]) -> Result<Self, CryptoError> {
+        let group = Some(self.group().reboot(&self.key, without, &random())?);
+        let key = IdentityKey::from_seed(&self.key.expose_seed());
+        Ok(Self { key, group, stored: HashMap::new() }.saved())
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         self.key.identity()
     }

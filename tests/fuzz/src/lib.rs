@@ -10,11 +10,11 @@
 //! cargo run -p twiza-fuzz                             # make the seeds anew, after an encoding has changed
 //! ```
 //!
-//! Guided by coverage, with libFuzzer (`cargo install cargo-fuzz`, and a nightly compiler), one target at a time. (Not in
-//! CI, and not yet run to its end anywhere.)
+//! Guided by coverage, with libFuzzer (`cargo install cargo-fuzz`), one target at a time; what came of it stands in
+//! `docs/reliability.md`. (Not in CI.) `RUSTC_BOOTSTRAP` lets the pinned compiler do what cargo-fuzz wants a nightly one for.
 //!
 //! ```sh
-//! mkdir -p /tmp/corpus && TWIZA_TARGET=content cargo +nightly fuzz run --fuzz-dir tests/fuzz/libfuzzer -s none any \
+//! mkdir -p /tmp/corpus && TWIZA_TARGET=content RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz/libfuzzer -s none any \
 //!     /tmp/corpus tests/fuzz/seeds/content -- -max_total_time=60
 //! ```
 //!
@@ -29,7 +29,7 @@ pub mod targets;
 
 #[cfg(feature = "http")]
 use targets::http;
-use targets::{crypto, group, protocol};
+use targets::{crypto, deciding, group, protocol};
 
 /// A decoder, or several that belong together.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,14 @@ pub const TARGETS: &[Target] = &[
     target("name", crypto::name, 20_000),
     target("vault", crypto::vault, 2_000),
     target("join_request", crypto::join_request, 2_000),
+    target("enactment", deciding::enactment, 2_000),
+    target("report", deciding::report, 500),
+    target("rival", deciding::rival, 500),
+    target("note", deciding::note, 20_000),
+    target("rejoin_request", deciding::rejoin_request, 2_000),
+    target("reboot_call", deciding::reboot_call, 5_000),
+    target("bearings", deciding::bearings, 5_000),
+    target("kit", deciding::kit, 2_000),
     target("author_seal", group::author_seal, 500),
     target("mls_message", group::mls_message, 500),
     target("welcome", group::welcome, 200),

@@ -6,15 +6,20 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use twiza_crypto::alliance::{AllianceRelay, Role};
+use twiza_crypto::bearings::Bearings;
 use twiza_crypto::content::{AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::Change;
 use twiza_crypto::group::join::{JoinRequest, Joiner, enter};
 use twiza_crypto::identity::IdentityKey;
+use twiza_crypto::kit::{Kit, KitAlliance};
 use twiza_crypto::message::{Message, MessageBody, View};
+use twiza_crypto::motion::{Action, Enactment, Motion, MotionId};
 use twiza_crypto::name::Name;
 use twiza_crypto::past::Past;
+use twiza_crypto::rejoin::{Note, RebootCall, RejoinRequest};
+use twiza_crypto::rival::Rival;
 use twiza_crypto::seal::seal_payload;
 use twiza_crypto::vault::{self, VaultCost};
 use twiza_crypto::{GroupState, StateChanges, credential, fuzzing, wire};
@@ -140,8 +145,24 @@ fn of_crypto() -> Result<Seeds> {
     let encoded = data_encoding::BASE64URL_NOPAD.decode(invitation.to_link()?[11..].as_bytes())?;
     let chain = Chain::start(&MailboxKey::from_seed(&[1; 32]).address());
     let view = View { sequence: Sequence(4), chain, since: 0, past: Past::of([]) };
-    let text = MessageBody::Text("السلام عليكم".to_owned());
-    let message = Message { id: [1; 16], sent: 29_000_000, view, body: text };
+    let said = |body| Message { id: [1; 16], sent: 29_000_000, view, body }.encode();
+    let motion = Motion { id: MotionId::from_bytes([7; 16]), expires: 20_700, action: Action::Rename(name("Tiwizi")?) };
+    let approval = motion.approve(&founder.alliance().id, &identity)?;
+    let bearings = founder.bearings(9)?;
+    let kit = Kit {
+        key: fixture::inviter(),
+        name: name("Amina")?,
+        organisation: name("Nour")?,
+        alliances: vec![KitAlliance { bearings: bearings.clone(), mailboxes: vec![fixture::recovery_key()] }],
+    };
+    let call = RebootCall {
+        alliance: founder.alliance().id,
+        generation: 1,
+        day: ExpiryDay(20_700),
+        caller: identity.identity(),
+        without: vec![IdentityKey::from_seed(&[8; 32]).identity()],
+        mailbox: fixture::recovery_key().public()?,
+    };
     let recovery = fixture::recovery_key();
     let cost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
     let (_, request) = joiner("Karim", "Amal", 22)?;
@@ -157,11 +178,49 @@ fn of_crypto() -> Result<Seeds> {
         ("credential", "amina", certificate),
         ("recovery_mailbox", "extension", recovery.extension_octets()?),
         ("recovery_payload", "sealed", recovery.public()?.seal(b"a payload")?),
-        ("message", "text", message.encode()?),
+        ("message", "text", said(MessageBody::Text("السلام عليكم".to_owned()))?),
+        ("message", "motion", said(MessageBody::Motion(Box::new(motion.clone()), approval.signature))?),
+        ("message", "approval", said(MessageBody::Approval(motion.id, approval.signature))?),
+        ("message", "withdrawal", said(MessageBody::Withdrawal(motion.id))?),
+        ("note", "call", fuzzing::encode_note(&Note::Call(b"a call".to_vec()))?),
+        ("rejoin_request", "karim", rejoin_request(&bearings)?),
+        ("reboot_call", "amina", call.sign(&identity)?),
+        ("bearings", "founded", bearings.encode()?),
+        ("kit", "cheap", kit.seal(fixture::PASSPHRASE, cost, &seeded(24))?),
         ("name", "typed", "Fatima-Zohra ⵜⴰⵎⵖⴰⵔⵜ".as_bytes().to_vec()),
         ("name", "peer", wire::encode(&name("Jamaiyat Annour")?)?),
         ("vault", "cheap", vault::create(fixture::PASSPHRASE, cost, &seeded(23))?.0),
         ("join_request", "karim", request),
+    ])
+}
+
+fn rejoin_request(bearings: &Bearings) -> Result<Vec<u8>> {
+    let random = seeded(25);
+    let key = IdentityKey::generate(&random)?;
+    let joiner = Joiner::new(&key, &Name::new("Karim")?, &Name::new("Amal")?, &random)?;
+    Ok(RejoinRequest::sign(&key, bearings, 0, ExpiryDay(20_700), joiner.request())?)
+}
+
+/// What members decide by in the alliance that is stored: a motion with its approval, reports on a commit, and that commit
+/// as a relay took it.
+fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds> {
+    let keys = member.epoch_keys(fixture::relay().key(), Branch::default())?;
+    let address = keys.mailbox.address();
+    let motion =
+        Motion { id: MotionId::from_bytes([7; 16]), expires: 20_700, action: Action::Rename(Name::new("Tiwizi")?) };
+    let approval = motion.approve(&member.alliance().id, &fixture::inviter())?;
+    let size = twiza_crypto::seal::commit_frame_size(2);
+    let frames = seal_payload(&keys.frame, ContentKind::Commit, commit, Some(seal), size, &seeded(35))?;
+    let before = Chain::start(&address);
+    let last = frames.last().context("a frame")?.digest();
+    let head = Receipt::sign(&relay_key(), &address, Sequence(1), true, before.append(Sequence(1), true, &last));
+    let frames = frames.iter().map(|frame| frame.as_bytes().to_vec()).collect();
+    let followed = member.followed(&address, Sha256::digest(commit).into());
+    Ok(vec![
+        ("enactment", "rename", Enactment::new(motion, vec![approval]).encode()?),
+        ("report", "cannot_follow", member.report(&address, commit).encode()?),
+        ("report", "followed", followed.encode()?),
+        ("rival", "commit", Rival::new(Branch::default(), &before, &head, frames).encode()?),
     ])
 }
 
@@ -218,13 +277,15 @@ fn of_group() -> Result<Seeds> {
     let key = SigningKey::from_bytes(&fixture.author_device);
     let signed = [&b"twiza commit v1\0"[..], address.as_bytes(), &Sha256::digest(&fixture.commit)].concat();
     let seal = AuthorSeal { leaf_index: leaf, removes: Vec::new(), signature: key.sign(&signed).to_bytes() };
-    Ok(vec![
+    let mut seeds = of_deciding(&load(&of_second)?, &fixture.commit, &seal)?;
+    seeds.extend([
         ("author_seal", "commit", wire::encode(&seal)?),
         ("mls_message", "message", [&[0][..], &fixture.message].concat()),
         ("mls_message", "proposal", [&[1][..], &proposal].concat()),
         ("mls_message", "commit", [&[2][..], &fixture.commit].concat()),
         ("welcome", "third", welcome),
-    ])
+    ]);
+    Ok(seeds)
 }
 
 fn address(group: &Group) -> Result<twiza_protocol::MailboxAddress> {
