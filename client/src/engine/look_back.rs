@@ -171,17 +171,20 @@ impl Engine {
     async fn take_missed(&self, row: &AllianceRow, epoch: u64, body: &[u8]) -> Result<bool, ClientError> {
         let mut step = self.store.begin().await?;
         let past = kept::past(&mut step, row.id).await?;
-        let mut again = false;
+        let mut again = 0;
         for octets in body.as_chunks::<32>().0 {
             let digest = FrameDigest::from_bytes(*octets);
             for mailbox in past.iter().filter(|mailbox| mailbox.epoch == epoch) {
                 let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
                 let place = Place { epoch, branch: mailbox.keys.branch, cursor: known.sequence, chain: None };
-                again |= self.say_missed(&mut step, row.id, (mailbox.id, &place), &digest).await?;
+                again += usize::from(self.say_missed(&mut step, row.id, (mailbox.id, &place), &digest).await?);
             }
         }
+        if again > 0 {
+            history::add_event(&mut step, row.id, &row.place, &Event::RelayHealed { frames: again }).await?;
+        }
         step.commit().await?;
-        Ok(again)
+        Ok(again > 0)
     }
 
     /// The relay shows another end of a past mailbox than the one that was followed.

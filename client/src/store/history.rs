@@ -268,6 +268,10 @@ impl LostWhy {
 pub struct Entry {
     /// Its number in this profile; grows with time.
     pub id: i64,
+    /// Which of one's lives in the alliance it belongs to: whoever comes back with new keys begins another, and epochs of
+    /// one say nothing of the order in another.
+    #[serde(skip)]
+    pub life: u64,
     /// The epoch in which it came.
     pub epoch: u64,
     /// Its place in that epoch's mailbox.
@@ -533,5 +537,6 @@ fn convert(row: &sqlx::sqlite::SqliteRow) -> Result<Entry, ClientError> {
         Item::Event(serde_json::from_str(&body).map_err(|_| super::corrupt("history", "body", id))?)
     };
     let sequence = Sequence(row.get::<i64, _>("sequence").unsigned_abs());
-    Ok(Entry { id, epoch: row.get::<i64, _>("epoch").cast_unsigned(), sequence, item })
+    let number = |column| row.get::<i64, _>(column).cast_unsigned();
+    Ok(Entry { id, life: number("life"), epoch: number("epoch"), sequence, item })
 }

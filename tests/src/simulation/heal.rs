@@ -59,9 +59,7 @@ impl Run {
         match self.scenario {
             Scenario::Lies => match self.lie_of_run().promise() {
                 // Two sides that each removed the other's author stay apart, and are told.
-                Promise::Healed if witnesses.iter().any(Witness::is_apart) => {
-                    oracle::check_detected(&case, &self.told)
-                }
+                Promise::Healed if witnesses.iter().any(Witness::is_apart) => oracle::check_detected(&case, &self.told),
                 Promise::Detected => oracle::check_detected(&case, &self.told),
                 Promise::Healed => oracle::check(&case),
             },

@@ -63,6 +63,9 @@ impl Lie {
     #[must_use]
     pub const fn promise(self) -> Promise {
         match self {
+            // There are two truths: who is on the side that does not go on comes back, but whoever was let in there must be
+            // let in anew.
+            Self::TwoHistories | Self::RewritesThePast => Promise::Detected,
             _ => Promise::Healed,
         }
     }

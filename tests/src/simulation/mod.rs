@@ -44,9 +44,6 @@ pub enum Scenario {
 /// What must be true at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
-    /// No store breaks, nobody asks without end, and no operation fails with anything but a word on the relay: less than is
-    /// promised, for what engines cannot notice yet.
-    Survived,
     /// Whoever has another history than others, misses an acknowledged text or cannot go on was told, it or the others,
     /// at the latest with the first exchange of messages after the lie.
     Detected,

@@ -72,11 +72,17 @@ impl Witness {
         Ok(witnesses)
     }
 
-    /// What was read in each epoch, in order, as everybody should have it, but for some texts.
-    pub(super) fn epochs(&self, without: &BTreeSet<&str>) -> BTreeMap<u64, Vec<String>> {
+    /// What was read in each epoch, in order, as everybody should have it. What was read on a side that did not go on is no
+    /// part of it; nor is, where a relay lied, what was said by those who cannot say it `again`, and a wish to leave, which
+    /// is wished again.
+    pub(super) fn epochs(&self, again: Option<&BTreeSet<&str>>) -> BTreeMap<u64, Vec<String>> {
         let mut epochs = BTreeMap::<u64, Vec<String>>::new();
-        let is_left_out = |item: &Item| matches!(item, Item::Text { text, .. } if without.contains(text.as_str()));
-        for entry in self.entries.iter().filter(|entry| !is_left_out(&entry.item)) {
+        let is_left_out = |item: &Item| match item {
+            Item::Text { text, .. } => again.is_some_and(|gone| gone.contains(text.as_str())),
+            Item::Event(event) => again.is_some() && matches!(event, Event::Leaving { .. }),
+        };
+        let void = self.void_lives();
+        for entry in self.entries.iter().filter(|entry| !is_left_out(&entry.item) && !void.contains(&entry.life)) {
             if let Some(shared) = shared(&entry.item) {
                 epochs.entry(entry.epoch).or_default().push(format!("{} {shared}", entry.sequence.0));
             }
@@ -106,9 +112,22 @@ impl Witness {
         present
     }
 
+    fn void_lives(&self) -> BTreeSet<u64> {
+        let ended_void = |entry: &&Entry| match &entry.item {
+            Item::Event(Event::Lost { why }) => !matches!(why, LostWhy::Away | LostWhy::Asked),
+            _ => false,
+        };
+        self.entries.iter().filter(ended_void).map(|entry| entry.life).collect()
+    }
+
     /// Whether it has lost its place and nobody has let it in again.
     pub(super) fn is_lost(&self) -> bool {
         self.view.status == Status::Lost
+    }
+
+    /// Whether it has something to say that has not gone out.
+    pub(super) fn waits(&self) -> bool {
+        self.outbox.messages > 0
     }
 
     /// The epoch in which it became a member.
