@@ -204,11 +204,12 @@ fn check_once(case: &Case<'_>, text: &str, sent: Sent) -> Result<(), String> {
     let given_up: usize = own().map(|witness| witness.has_given_up(text)).sum();
     let good = match sent.told {
         Told::Nothing => said + given_up <= 1,
+        Told::Acknowledged if said_by_the_gone(case).contains(text) => said + given_up >= 1,
         Told::Acknowledged => said == 1 && given_up == 0,
         Told::Queued if case.lost.contains(&sent.client) || own().any(Witness::is_lost) => said + given_up <= 1,
         // Whoever wants to leave waits with it, where nobody is there to carry that out.
-        Told::Queued if is_anybody_lost(case) && own().any(Witness::waits) => said + given_up == 0,
-        Told::Acknowledged | Told::Queued if said_by_the_gone(case).contains(text) => said + given_up >= 1,
+        Told::Queued if is_anybody_lost(case) && own().any(Witness::waits) => said + given_up <= 1,
+        Told::Queued if said_by_the_gone(case).contains(text) => said + given_up >= 1,
         Told::Queued => said + given_up == 1,
         Told::Refused => said == 0,
     };
