@@ -5,7 +5,6 @@ use crate::output::{JSON_VERSION, Output};
 use crate::{cause, render};
 use fluent_bundle::FluentValue;
 use serde_json::json;
-use std::process::ExitCode;
 use twiza_client::ClientError;
 use twiza_client::relay::RelayError;
 use twiza_client::relay::proxy::ProxyError;
@@ -106,14 +105,14 @@ type Told<'a> = (&'static str, Vec<(&'static str, FluentValue<'a>)>, u8);
 
 impl Failure {
     /// Tells the person, or the script, and gives the exit code.
-    pub(crate) fn report(&self, language: &Language, output: &Output) -> ExitCode {
+    pub(crate) fn report(&self, language: &Language, output: &Output) -> u8 {
         let (id, message, code) = self.words(language);
         if output.is_json() {
             tell_script(id, &message);
         } else {
             Output::talk(&language.text("error", &[("message", message.into())]));
         }
-        ExitCode::from(code)
+        code
     }
 
     /// The error's code, what to say, and the exit code.

@@ -8,6 +8,7 @@ mod cause;
 mod commands;
 mod confirm;
 mod context;
+mod exit;
 mod failure;
 mod language;
 mod look_alike;
@@ -18,6 +19,8 @@ mod tally;
 mod typed;
 mod wrap;
 
+pub use exit::exit;
+
 use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -26,10 +29,9 @@ use crate::output::Output;
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
-use std::process::ExitCode;
 
-/// Runs the program with these arguments, the first of them its name.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the program with these arguments, the first of them its name. Gives the status to end with, by [`exit`].
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let language = Language::choose(&arguments);
     let command = arguments::command(&language);
@@ -40,7 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output::new(parsed.global.json);
     match start(parsed, &language, &output) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => failure.report(&language, &output),
     }
 }
@@ -57,7 +59,7 @@ fn wants_json(arguments: &[OsString]) -> bool {
 }
 
 /// What the user typed is no command: says which part, in the user's language, and how to get help.
-fn misused(language: &Language, error: &clap::Error, json: bool) -> ExitCode {
+fn misused(language: &Language, error: &clap::Error, json: bool) -> u8 {
     use clap::error::{ContextKind, ContextValue};
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Output::new(false).text(&error.render().to_string());
@@ -88,5 +90,5 @@ fn misused(language: &Language, error: &clap::Error, json: bool) -> ExitCode {
         Output::talk(&told);
         Output::talk(&language.text("usage-help", &[]));
     }
-    ExitCode::from(failure::EXIT_USAGE)
+    failure::EXIT_USAGE
 }

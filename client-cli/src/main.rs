@@ -1,7 +1,5 @@
 //! The `twiza` binary.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    twiza_cli::run(std::env::args_os())
+fn main() {
+    twiza_cli::exit(twiza_cli::run(std::env::args_os()))
 }

@@ -3,7 +3,6 @@
 use crate::wrap;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
-use std::process::ExitCode;
 
 /// The version of the JSON that scripts get: fields are added, never changed, while it stays.
 pub(crate) const JSON_VERSION: u32 = 1;
@@ -53,9 +52,9 @@ impl Output {
         write_out(&format!("{value}\n"));
     }
 
-    pub(crate) fn text(self, text: &str) -> ExitCode {
+    pub(crate) fn text(self, text: &str) -> u8 {
         write_out(text);
-        ExitCode::SUCCESS
+        0
     }
 
     /// Says something to the person, beside the data.
@@ -69,7 +68,7 @@ impl Output {
 fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => crate::exit(0),
         Err(error) => Output::talk(&error.to_string()),
         Ok(()) => {}
     }
