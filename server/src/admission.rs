@@ -1,5 +1,6 @@
 //! Who may open mailboxes.
 
+use crate::grants::LiveGrants;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -41,19 +42,20 @@ impl<'de> Deserialize<'de> for GrantDigest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let octets = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-        octets.and_then(|octets| octets.try_into().ok()).map(Self).ok_or_else(|| {
-            serde::de::Error::custom("a grant is written as the 64 hex digits that `twiza-relay grant` prints")
-        })
+        octets
+            .and_then(|octets| octets.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("a grant's digest is written as 64 hex digits"))
     }
 }
 
 /// The rule by which mailboxes are opened.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Admission {
     /// Anybody may.
     Open,
     /// Whoever has one of these.
-    Grant(Vec<GrantDigest>),
+    Grant(LiveGrants),
 }
 
 impl Admission {
@@ -66,6 +68,12 @@ impl Admission {
         }
     }
 
+    /// Whether a grant is asked for, and there is none.
+    #[must_use]
+    pub fn admits_nobody(&self) -> bool {
+        matches!(self, Self::Grant(grants) if grants.now().is_empty())
+    }
+
     /// Whether this grant, or none, is enough. Takes the same time whichever grant fits.
     #[must_use]
     pub fn admits(&self, grant: Option<&str>) -> bool {
@@ -74,7 +82,7 @@ impl Admission {
             (Self::Grant(_), None) => false,
             (Self::Grant(known), Some(grant)) => {
                 let digest = GrantDigest::of(grant);
-                let fits = known.iter().fold(Choice::from(0), |fits, known| fits | known.0.ct_eq(&digest.0));
+                let fits = known.now().iter().fold(Choice::from(0), |fits, known| fits | known.0.ct_eq(&digest.0));
                 fits.into()
             }
         }
@@ -87,7 +95,8 @@ mod tests {
 
     #[test]
     fn only_a_known_grant_admits() {
-        let admission = Admission::Grant(vec![GrantDigest::of("one"), GrantDigest::of("two")]);
+        let digests = vec![GrantDigest::of("one"), GrantDigest::of("two")];
+        let admission = Admission::Grant(LiveGrants::open(digests, "no such file".into()).unwrap());
         assert!(admission.admits(Some("two")));
         assert!(!admission.admits(Some("three")));
         assert!(!admission.admits(None));

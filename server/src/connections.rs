@@ -3,6 +3,7 @@
 //! One too many is hung up on before its handshake, which costs next to nothing, and the peer comes back later.
 //! Nothing here tells one peer from another: an address would be the only thing to tell by, and is not looked at.
 
+use crate::places::Places;
 use axum_server::accept::Accept;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,29 +12,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tower_service::Service;
 
 /// Accepts as `inner` does, while there is room.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounded<A> {
     inner: A,
-    room: Arc<Semaphore>,
+    room: Places,
     /// Told in the log once, and not for every connection.
     was_told: Arc<AtomicBool>,
 }
 
 impl<A> Bounded<A> {
-    pub(crate) fn new(inner: A, connections_max: usize) -> Self {
-        Self { inner, room: Arc::new(Semaphore::new(connections_max)), was_told: Arc::default() }
+    pub(crate) fn new(inner: A, room: Places) -> Self {
+        Self { inner, room, was_told: Arc::default() }
     }
 
     fn enter(&self) -> io::Result<OwnedSemaphorePermit> {
-        let permit = self.room.clone().try_acquire_owned();
-        if permit.is_err() && !self.was_told.swap(true, Ordering::Relaxed) {
+        let permit = self.room.take(1);
+        if permit.is_none() && !self.was_told.swap(true, Ordering::Relaxed) {
             tracing::warn!("connections_max is reached: more are hung up on");
         }
-        permit.map_err(|_| io::ErrorKind::ConnectionRefused.into())
+        permit.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
     }
 }
 

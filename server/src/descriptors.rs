@@ -35,6 +35,11 @@ pub(crate) fn connections(connections_max: usize) -> usize {
     possible
 }
 
+/// As many of these connections as the most descriptors that this process may ask for are enough for.
+pub(crate) fn possible(connections_max: usize) -> usize {
+    getrlimit(Resource::Nofile).maximum.map_or(connections_max, |descriptors| fitting(connections_max, descriptors))
+}
+
 /// With very few descriptors, half of them.
 fn fitting(connections_max: usize, descriptors: u64) -> usize {
     let possible = descriptors.saturating_sub(KEPT).max(descriptors / 2).max(1);

@@ -4,6 +4,7 @@
 //! relay.toml      settings
 //! relay.key       the relay's Ed25519 seed, as base64url: keep a copy in a safe place
 //! relay.crt       the self-signed certificate, public
+//! grants.toml     labels and digests of grants, where there are any
 //! relay.sqlite3   mailboxes and frames
 //! ```
 
@@ -72,9 +73,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError`]; an existing relay is never touched.
     pub fn create(&self, hosts: Vec<String>, settings: &str) -> Result<RelaySigningKey, FolderError> {
-        if [self.key(), self.settings(), self.database()].iter().any(|path| path.exists()) {
-            return Err(FolderError::Occupied(self.0.clone()));
-        }
+        self.refuse_occupied()?;
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice()).map_err(FolderError::Randomness)?;
         let key = RelaySigningKey::from_seed(&seed);
@@ -87,6 +86,21 @@ impl Folder {
         self.write(self.certificate(), certificate.as_bytes())?;
         self.write(self.key(), seed_text.as_bytes())?;
         Ok(key)
+    }
+
+    /// Refuses a folder that has a relay, or a part of one.
+    ///
+    /// # Errors
+    /// [`FolderError::Occupied`].
+    pub fn refuse_occupied(&self) -> Result<(), FolderError> {
+        let files = self.files_beside_database().into_iter().chain([self.database()]);
+        if files.into_iter().any(|path| path.exists()) { Err(FolderError::Occupied(self.0.clone())) } else { Ok(()) }
+    }
+
+    /// The files that make a relay, beside its database: settings, certificate and key; and grants, if there are any.
+    #[must_use]
+    pub fn files_beside_database(&self) -> [PathBuf; 4] {
+        [self.settings(), self.certificate(), self.key(), self.grants()]
     }
 
     /// Reads the relay's key.
@@ -146,7 +160,15 @@ impl Folder {
         self.0.join("relay.sqlite3")
     }
 
-    fn key(&self) -> PathBuf {
+    /// Labels and digests of grants.
+    #[must_use]
+    pub fn grants(&self) -> PathBuf {
+        self.0.join("grants.toml")
+    }
+
+    /// The relay's key.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
         self.0.join("relay.key")
     }
 

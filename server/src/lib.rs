@@ -9,24 +9,36 @@
 //! a fact of the build, and `tests/no_openmls.rs` checks it. [`run::start`] starts one inside another program.
 
 pub mod admission;
+pub mod backup;
 mod bodies;
+pub mod calendar;
 mod certificate;
 pub mod cli;
 pub mod clock;
 mod connections;
 mod descriptors;
+mod disk;
+pub mod doctor;
 mod encoded;
 pub mod folder;
+pub mod grants;
 pub mod http;
 mod hub;
 mod log;
+mod metrics;
+mod octets;
+pub mod pinned;
+mod places;
 mod private_file;
 pub mod relay;
 mod room;
 pub mod run;
+pub mod sandbox;
+pub mod seizure;
 pub mod settings;
 pub mod store;
 mod sweep;
+mod visit;
 mod watch;
 pub mod writer;
 

@@ -1,8 +1,11 @@
 //! Files and folders that only their owner can read, from their first moment on, whatever the umask is.
+//!
+//! Root works for others: what root makes here belongs to whoever owns the folder that it is made in, so that a relay that
+//! runs as another user can read it.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Result, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Makes a folder, with its parents, unless it is there. A new one is 0700.
@@ -19,8 +22,34 @@ pub(crate) fn create_folder(folder: &Path) -> Result<()> {
 pub(crate) fn create(path: &Path, content: &[u8]) -> Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
+    if rustix::process::geteuid().is_root() {
+        let owner = parent(path).metadata()?;
+        std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
     file.write_all(content)?;
     file.sync_all()
+}
+
+/// Writes a file, in place of one that may be there: whoever reads sees the one or the other.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    create(Path::new(&fresh), content)?;
+    std::fs::rename(&fresh, path)?;
+    sync_folder(path)
+}
+
+/// Makes sure that a new name is on the disk.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    File::open(parent(path))?.sync_all()
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes an empty file unless it is there.

@@ -7,13 +7,14 @@ use crate::admission::Admission;
 use crate::bodies::Bodies;
 use crate::clock::Clock;
 use crate::hub::Hub;
-use crate::store::{Append, Head, Page, Refused, Store, StoreError};
+use crate::metrics::Metrics;
+use crate::places::Places;
+use crate::store::{Append, Head, Page, Quotas, Refused, Store, StoreError};
 use crate::writer::{WriteError, Writer};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{
     CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, Opened, PROTOCOL_VERSION, ProblemCode, Proof,
@@ -88,10 +89,13 @@ pub struct Relay {
     pub(crate) hub: Arc<Hub>,
     pub(crate) bodies: Bodies,
     /// Room for mailboxes in all watches together.
-    pub(crate) watched: Arc<Semaphore>,
+    pub(crate) watched: Places,
+    pub(crate) connections: Places,
+    pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) admission: Admission,
     pub(crate) limits: Limits,
+    pub(crate) quotas: Quotas,
     pub(crate) retention_days: u32,
     pub(crate) heartbeat: Duration,
     /// Cancelled when the relay stops: watches end.
@@ -158,7 +162,11 @@ impl Relay {
         closing: bool,
     ) -> Result<(bool, Receipt), RelayError> {
         FrameSize::of_length(octets.len()).map_err(|_| RelayError::FrameSize)?;
+        let (started, bytes) = (Instant::now(), octets.len());
         let appended = self.writer.append(Append { address, octets, digest, closing }).await?;
+        if appended.is_new {
+            self.metrics.appended(bytes, started.elapsed());
+        }
         Ok((appended.is_new, self.receipt(&address, appended.head)))
     }
 

@@ -10,11 +10,14 @@ use crate::clock::Clock;
 use crate::connections::Bounded;
 use crate::descriptors;
 use crate::folder::FolderError;
+use crate::grants::GrantsError;
 use crate::http;
 use crate::hub::Hub;
+use crate::metrics::{self, Metrics};
+use crate::places::Places;
 use crate::relay::Relay;
 use crate::settings::{Settings, SettingsError, TransportMode};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{self, SqliteStore, Store, StoreError};
 use crate::sweep;
 use crate::writer::{Writer, WriterSettings, WriterStatistics};
 use axum::Router;
@@ -26,7 +29,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{RelayAddress, RelayAddressError, RelaySigningKey, Transport};
@@ -46,11 +49,14 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The file of grants cannot be used.
+    #[error(transparent)]
+    Grants(#[from] GrantsError),
     /// TLS cannot be set up.
     #[error("{0}")]
     Tls(String),
     /// The database cannot be opened.
-    #[error("the database relay.sqlite3 cannot be used: {}", chain(.0))]
+    #[error("the database relay.sqlite3 cannot be used: {}", store::chain(.0))]
     Store(#[from] StoreError),
     /// The public host or port cannot be told in an address.
     #[error("public_host or public_port cannot be part of an address: {0}")]
@@ -58,21 +64,24 @@ pub enum StartError {
     /// The operating system gives no thread.
     #[error("cannot start a thread ({0}): may this user have more of them?")]
     Thread(std::io::Error),
+    /// Metrics cannot be told.
+    #[error("cannot tell metrics at {listen} ({source}): choose another metrics_listen")]
+    Metrics {
+        /// Where they were to be told.
+        listen: SocketAddr,
+        /// Why they cannot.
+        source: std::io::Error,
+    },
     /// The listener failed.
     #[error("cannot serve at this port: {0}")]
     Listener(#[from] std::io::Error),
-}
-
-fn chain(error: &StoreError) -> String {
-    use std::error::Error as _;
-    let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
-    format!("{error}{source}")
 }
 
 /// A relay that serves.
 #[derive(Debug)]
 pub struct Running {
     address: RelayAddress,
+    metrics_address: Option<SocketAddr>,
     relay: Arc<Relay>,
     served: JoinHandle<std::io::Result<()>>,
     background: Vec<JoinHandle<()>>,
@@ -125,14 +134,19 @@ pub async fn start_on(
 ) -> Result<Running, StartError> {
     settings.check()?;
     let key = settings.folder().read_key()?;
+    let admission = settings.admission()?;
+    if admission.admits_nobody() {
+        tracing::warn!("nobody can open a mailbox: admission is \"grant\", and there is no grant yet");
+    }
     let tls = tls(&settings, &key)?;
     let address = address(&settings, listener.local_addr()?, &key)?;
 
     let hub = Arc::new(Hub::default());
+    let metrics = Metrics::new();
     let writer_stop = CancellationToken::new();
     let writer_settings = writer_settings(&settings);
     let (writer, writing) =
-        Writer::start(store.clone(), hub.clone(), clock.clone(), writer_settings, writer_stop.clone())
+        Writer::start(store.clone(), hub.clone(), clock.clone(), metrics.clone(), writer_settings, writer_stop.clone())
             .map_err(StartError::Thread)?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let sweeping = tokio::spawn(sweep::sweep(store.clone(), clock.clone(), interval, shutdown.clone()));
@@ -144,24 +158,29 @@ pub async fn start_on(
         writer,
         hub,
         bodies: Bodies::new(settings.bodies_bytes_max),
-        watched: Arc::new(Semaphore::new(settings.watched_mailboxes_max)),
+        watched: Places::new(settings.watched_mailboxes_max),
+        connections: Places::new(descriptors::connections(settings.connections_max)),
+        metrics,
         clock,
-        admission: settings.admission(),
+        admission,
         limits: settings.limits.clone(),
+        quotas: settings.quotas(),
         retention_days: settings.retention_days,
         heartbeat: Duration::from_secs(settings.heartbeat_seconds),
         stopping: shutdown.clone(),
     });
     let handle = Handle::new();
-    let connections_max = descriptors::connections(settings.connections_max);
-    let served = serve(http::router(relay.clone()), listener, tls, connections_max, handle.clone())?;
+    let (metrics_address, telling) = tell_metrics(&settings, &relay, &shutdown).await?.unzip();
+    let router = if telling.is_some() { http::counted(relay.clone()) } else { http::router(relay.clone()) };
+    let served = serve(router, listener, tls, relay.connections.clone(), handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
         shutdown.cancelled().await;
         handle.graceful_shutdown(Some(grace));
     });
     tracing::info!(port = address.port(), "listening");
-    Ok(Running { address, relay, served, background: vec![sweeping, stopping], writer_stop, writing })
+    let background = [sweeping, stopping].into_iter().chain(telling).collect();
+    Ok(Running { address, metrics_address, relay, served, background, writer_stop, writing })
 }
 
 impl Running {
@@ -169,6 +188,12 @@ impl Running {
     #[must_use]
     pub const fn address(&self) -> &RelayAddress {
         &self.address
+    }
+
+    /// Where metrics are told, if they are.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// All routes, for callers that bring their own requests and need no connection.
@@ -203,6 +228,16 @@ impl Running {
     }
 }
 
+async fn tell_metrics(
+    settings: &Settings,
+    relay: &Arc<Relay>,
+    stop: &CancellationToken,
+) -> Result<Option<(SocketAddr, JoinHandle<()>)>, StartError> {
+    let Some(listen) = settings.metrics_listen else { return Ok(None) };
+    let told = metrics::serve(relay.clone(), settings.data.clone(), listen, stop.clone()).await;
+    told.map(Some).map_err(|source| StartError::Metrics { listen, source })
+}
+
 fn writer_settings(settings: &Settings) -> WriterSettings {
     WriterSettings {
         batch_max: settings.batch_frames_max,
@@ -222,12 +257,17 @@ fn tls(settings: &Settings, key: &RelaySigningKey) -> Result<Option<Arc<ServerCo
     configured.map(Some).map_err(|error| StartError::Tls(error.to_string()))
 }
 
+/// The address that people are told of a relay that does not run: with port 0 to listen at, it has the default port.
+pub(crate) fn address_at_rest(settings: &Settings, key: &RelaySigningKey) -> Result<RelayAddress, RelayAddressError> {
+    let mut listen = settings.listen;
+    if listen.port() == 0 {
+        listen.set_port(twiza_protocol::relay_address::DEFAULT_PORT);
+    }
+    address(settings, listen, key)
+}
+
 /// The address that people are told.
-pub(crate) fn address(
-    settings: &Settings,
-    bound: SocketAddr,
-    key: &RelaySigningKey,
-) -> Result<RelayAddress, RelayAddressError> {
+fn address(settings: &Settings, bound: SocketAddr, key: &RelaySigningKey) -> Result<RelayAddress, RelayAddressError> {
     let transport = match settings.transport {
         TransportMode::Pinned => Transport::Pinned,
         TransportMode::WebPki | TransportMode::Plain => Transport::WebPki,
@@ -245,19 +285,19 @@ fn serve(
     router: Router,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    connections_max: usize,
+    connections: Places,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
     let service = router.into_make_service();
     Ok(match tls {
         Some(config) => {
-            let mut server = from_tcp_rustls(listener, RustlsConfig::from_config(config))?
-                .map(|tls| Bounded::new(tls, connections_max));
+            let mut server =
+                from_tcp_rustls(listener, RustlsConfig::from_config(config))?.map(|tls| Bounded::new(tls, connections));
             bound_connections(server.http_builder());
             tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
         }
         None => {
-            let mut server = axum_server::from_tcp(listener)?.map(|plain| Bounded::new(plain, connections_max));
+            let mut server = axum_server::from_tcp(listener)?.map(|plain| Bounded::new(plain, connections));
             bound_connections(server.http_builder());
             tokio::spawn(server.handle(handle).first_request_timeout(HEADERS_TIME_MAX).serve(service))
         }

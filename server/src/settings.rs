@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, GrantDigest};
 use crate::folder::Folder;
+use crate::grants::{self, GrantsError, LiveGrants};
 use crate::store::Quotas;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -45,7 +46,7 @@ pub enum LogLevel {
     Warn,
     /// And lifecycle.
     Info,
-    /// And batches.
+    /// And details, such as sweeps that found nothing.
     Debug,
 }
 
@@ -70,7 +71,7 @@ pub struct Settings {
     pub private_key_file: Option<PathBuf>,
     /// Who may open mailboxes.
     pub admission: AdmissionMode,
-    /// With `grant`: digests of the grants. Their `Debug` shows nothing.
+    /// With `grant`: digests of grants, beside those of the file that `grant new` keeps. Their `Debug` shows nothing.
     pub grants_sha256: Vec<GrantDigest>,
     /// Days that a mailbox is kept after its last append or open.
     pub retention_days: u32,
@@ -94,6 +95,8 @@ pub struct Settings {
     pub mailboxes_max: u64,
     /// Connections at once.
     pub connections_max: usize,
+    /// Where metrics are told, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// Seconds for requests to finish at shutdown.
     pub shutdown_seconds: u64,
     /// How log lines look.
@@ -127,6 +130,7 @@ impl Default for Settings {
             relay_closing_reserve_bytes: Quotas::default().relay_closing_reserve_bytes,
             mailboxes_max: Quotas::default().mailboxes_max,
             connections_max: 4096,
+            metrics_listen: None,
             shutdown_seconds: 10,
             log_format: LogFormat::Human,
             log_level: LogLevel::Info,
@@ -189,6 +193,11 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Senseless`] says which, and what to do.
     pub fn check(&self) -> Result<(), SettingsError> {
+        self.mistakes().next().map_or(Ok(()), |mistake| Err(SettingsError::Senseless(mistake)))
+    }
+
+    /// All that makes no sense, and what to do.
+    pub(crate) fn mistakes(&self) -> impl Iterator<Item = &'static str> + use<> {
         let limits = &self.limits;
         let rules = [
             (self.retention_days >= 1, "retention_days has to be 1 or more"),
@@ -237,19 +246,16 @@ impl Settings {
                 "transport \"webpki\" needs certificate_file and private_key_file",
             ),
             (
-                self.admission != AdmissionMode::Grant || !self.grants_sha256.is_empty(),
-                "admission \"grant\" needs at least one grant: make one with `twiza-relay grant`",
-            ),
-            (
                 self.admission == AdmissionMode::Grant || self.grants_sha256.is_empty(),
                 "grants_sha256 lists grants, but anybody may use this relay: set admission = \"grant\" as well",
             ),
+            (
+                self.metrics_listen.is_none_or(|listen| listen.ip().is_loopback()),
+                "metrics_listen has to be a loopback address, such as 127.0.0.1:9464: metrics are for this machine only",
+            ),
             (self.admission != AdmissionMode::Unknown, "admission has to be \"open\" or \"grant\""),
         ];
-        match rules.into_iter().find(|(holds, _)| !holds) {
-            Some((_, reason)) => Err(SettingsError::Senseless(reason)),
-            None => Ok(()),
-        }
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, mistake)| mistake)
     }
 
     /// The data folder.
@@ -265,11 +271,15 @@ impl Settings {
     }
 
     /// The rule by which mailboxes are opened.
-    #[must_use]
-    pub fn admission(&self) -> Admission {
+    ///
+    /// # Errors
+    /// [`GrantsError`] where the file of grants cannot be used, or is of no use because anybody may open mailboxes.
+    pub fn admission(&self) -> Result<Admission, GrantsError> {
+        let file = self.folder().grants();
         match self.admission {
-            AdmissionMode::Open => Admission::Open,
-            _ => Admission::Grant(self.grants_sha256.clone()),
+            AdmissionMode::Open if grants::read(&file)?.is_empty() => Ok(Admission::Open),
+            AdmissionMode::Open => Err(GrantsError::Idle(file)),
+            _ => Ok(Admission::Grant(LiveGrants::open(self.grants_sha256.clone(), file)?)),
         }
     }
 }
@@ -288,7 +298,12 @@ mod tests {
     #[test]
     fn the_example_names_every_key() {
         let toml::Value::Table(defaults) = toml::Value::try_from(Settings::default()).unwrap() else { panic!() };
-        for key in defaults.keys().map(String::as_str).chain(["public_host", "public_port", "certificate_file"]) {
+        for key in defaults.keys().map(String::as_str).chain([
+            "public_host",
+            "public_port",
+            "certificate_file",
+            "metrics_listen",
+        ]) {
             assert!(EXAMPLE.contains(key), "{key} is missing");
         }
     }
@@ -309,9 +324,11 @@ mod tests {
 
     #[test]
     fn senseless_settings_are_refused() {
-        let grant_without = Settings { admission: AdmissionMode::Grant, ..Settings::default() };
+        let grants_sha256 = vec![GrantDigest::of("idle")];
+        let grants_without = Settings { grants_sha256, ..Settings::default() };
         let plain_outside = Settings { transport: TransportMode::Plain, ..Settings::default() };
-        for settings in [grant_without, plain_outside] {
+        let told_outside = Settings { metrics_listen: "0.0.0.0:9100".parse().ok(), ..Settings::default() };
+        for settings in [grants_without, plain_outside, told_outside] {
             assert!(matches!(settings.check(), Err(SettingsError::Senseless(_))));
         }
     }

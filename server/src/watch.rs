@@ -58,7 +58,7 @@ pub(crate) fn watch(
 /// Takes a place for each mailbox, which is given back when that mailbox is refused or closed, or the watch ends.
 fn enter(relay: &Relay, mailboxes: usize) -> Result<OwnedSemaphorePermit, RelayError> {
     let mailboxes = u32::try_from(mailboxes).map_err(|_| RelayError::WatchTooLarge)?;
-    relay.watched.clone().try_acquire_many_owned(mailboxes).map_err(|_| RelayError::WatchesFull)
+    relay.watched.take(mailboxes).ok_or(RelayError::WatchesFull)
 }
 
 fn watch_entry(

@@ -10,6 +10,7 @@
 
 use crate::clock::Clock;
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 use crate::room::{Room, Taken};
 use crate::store::{Append, Appended, Days, Opening, Quotas, Refused, Store, StoreError};
 use std::convert::Infallible;
@@ -90,13 +91,14 @@ impl Writer {
         store: Arc<dyn Store>,
         hub: Arc<Hub>,
         clock: Arc<dyn Clock>,
+        metrics: Metrics,
         settings: WriterSettings,
         stop: CancellationToken,
     ) -> std::io::Result<(Self, oneshot::Receiver<Infallible>)> {
         let (queue, waiting) = mpsc::channel(settings.queue_length_max);
         let room = Room::of_bytes(u64::from(settings.queue_bytes_max));
         let counters = Arc::new(Counters::default());
-        let task = Task { store, hub, clock, settings, counters: counters.clone() };
+        let task = Task { store, hub, clock, metrics, settings, counters: counters.clone() };
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
         std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
@@ -127,6 +129,12 @@ impl Writer {
         answer.await.unwrap_or(Err(WriteError::Busy))
     }
 
+    /// Requests that wait, and how many may.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let max = self.queue.max_capacity();
+        (max - self.queue.capacity(), max)
+    }
+
     /// What was written so far.
     #[must_use]
     pub fn statistics(&self) -> WriterStatistics {
@@ -139,6 +147,7 @@ struct Task {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
+    metrics: Metrics,
     settings: WriterSettings,
     counters: Arc<Counters>,
 }
@@ -212,7 +221,7 @@ impl Task {
         };
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.appends.fetch_add(appends.len() as u64, Ordering::Relaxed);
-        tracing::debug!(appends = appends.len(), "committed");
+        self.metrics.synced(appends.len());
         for ((append, reply), result) in appends.iter().zip(replies).zip(results) {
             if let Ok(appended) = &result
                 && appended.is_new

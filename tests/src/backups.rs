@@ -1,7 +1,9 @@
-//! A relay's database put aside, and put back: a relay that is restored from a backup, or has lost its disk.
+//! A relay that is restored from a backup, by its own commands, or has lost its disk.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
+use twiza_relay::folder::Folder;
+use twiza_relay::store::SqliteUpkeep;
 
 fn database(data: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -26,26 +28,21 @@ pub fn empty(data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a stopped relay's database.
+/// Backs a relay up, as `twiza-relay backup` does.
 ///
 /// # Errors
-/// As [`empty`].
+/// Where the relay cannot be read, or was backed up there before.
 pub fn back_up(data: &Path, backup: &Path) -> Result<()> {
-    for path in database(data)? {
-        std::fs::copy(&path, backup.join(path.file_name().context("a file")?))?;
-    }
-    Ok(())
+    let folder = Folder::at(data);
+    let database = SqliteUpkeep::at(&folder.database());
+    Ok(twiza_relay::backup::back_up(&folder, &database, &backup.join("relay"))?)
 }
 
-/// Puts a copy in the place of a stopped relay's database.
+/// Restores it in the place of a stopped relay, as `twiza-relay restore` does in an empty folder.
 ///
 /// # Errors
-/// As [`empty`].
+/// Where the backup cannot be used.
 pub fn restore(data: &Path, backup: &Path) -> Result<()> {
-    empty(data)?;
-    for entry in std::fs::read_dir(backup)? {
-        let path = entry?.path();
-        std::fs::copy(&path, data.join(path.file_name().context("a file")?))?;
-    }
-    Ok(())
+    std::fs::remove_dir_all(data)?;
+    Ok(twiza_relay::backup::restore(&backup.join("relay"), &Folder::at(data))?)
 }

@@ -52,6 +52,16 @@ impl RelayProcess {
         Ok(())
     }
 
+    /// What a command prints about a relay's folder.
+    ///
+    /// # Errors
+    /// What the command says on standard error.
+    pub fn tells(programs: Programs, data: &Path, command: &[&str]) -> Result<String> {
+        let told = Command::new(programs.relay).args(command).arg("--data").arg(data).output()?;
+        ensure!(told.status.success(), "{command:?}: {}", String::from_utf8_lossy(&told.stderr));
+        Ok(String::from_utf8(told.stdout)?)
+    }
+
     /// Starts the relay of a folder; returns once it listens. Its log is appended to `relay.log` beside the folder.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! What somebody learns who takes a relay: its files, its log, and the memory of the running process.
 //!
 //! A whole alliance's life goes through the relay first. Then everything that its members know is searched for, and
-//! what is there instead is counted and printed: `cargo test -p twiza-tests --test seizure -- --nocapture`.
+//! what is there instead is printed, by the relay's own `seizure`: `cargo test -p twiza-tests --test seizure -- --nocapture`.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Row};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
@@ -126,48 +127,28 @@ async fn store(data: &Path) -> Result<SqliteConnection> {
     Ok(SqliteConnectOptions::new().filename(data.join("relay.sqlite3")).connect().await?)
 }
 
-/// Counts and prints what is there; fails where there is more than the threat model says.
+/// Prints what the relay's own command tells of its folder; fails where that is more than the threat model says.
 async fn report(data: &Path) -> Result<()> {
-    let mut store = store(data).await?;
-    println!("tables and columns:");
-    let columns = sqlx::query(
-        "select t.name as \"table\", group_concat(c.name, ' ') as columns
-         from sqlite_schema as t join pragma_table_info(t.name) as c
-         where t.type = 'table' and t.name not like 'sqlite_%' group by t.name order by t.name",
-    );
-    let mut tables = BTreeMap::new();
-    for row in columns.fetch_all(&mut store).await? {
-        let (table, columns): (String, String) = (row.get("table"), row.get("columns"));
-        println!("  {table}: {columns}");
-        tables.insert(table, columns);
+    let seizure = |more: &[&str]| RelayProcess::tells(programs!(), data, &[&["seizure"], more].concat());
+    println!("{}", seizure(&[])?);
+    let told: Value = serde_json::from_str(&seizure(&["--json"])?)?;
+    let told = &told["report"];
+    let tables: Vec<_> = told["tables"].as_array().context("tables")?.iter().map(|table| &table["name"]).collect();
+    assert_eq!(tables, ["frame", "mailbox"], "the relay keeps something else than docs/threat-model.md says");
+    for explained in [&told["tables"], &told["files"]] {
+        let unexplained = |one: &&Value| one["tells"].as_str().is_none_or(|tells| tells.starts_with("not the relay's"));
+        assert_eq!(explained.as_array().context("a list")?.iter().find(unexplained), None);
     }
-    let expected = BTreeMap::from([
-        ("frame", "id digest chain closing octets"),
-        ("mailbox", "slot address last_sequence chain closed frame_bytes expires_day"),
-    ]);
-    assert!(
-        tables.iter().map(|(table, columns)| (table.as_str(), columns.as_str())).eq(expected),
-        "the relay keeps something else than docs/threat-model.md says"
-    );
-
-    let mailboxes = sqlx::query("select closed, last_sequence, expires_day from mailbox").fetch_all(&mut store).await?;
-    let days: HashSet<i64> = mailboxes.iter().map(|row| row.get("expires_day")).collect();
-    let closed = mailboxes.iter().filter(|row| row.get("closed")).count();
-    println!("{} mailboxes, {closed} of them closed; days of expiry: {days:?}", mailboxes.len());
+    let days = told["expiring"].as_array().context("days")?;
     assert_eq!(days.len(), 1, "all of this happened on one day, and nothing finer is told");
 
-    let frames: Vec<Vec<u8>> = sqlx::query_scalar("select octets from frame").fetch_all(&mut store).await?;
-    let mut sizes = BTreeMap::<usize, usize>::new();
+    let frames: Vec<Vec<u8>> =
+        sqlx::query_scalar("select octets from frame").fetch_all(&mut store(data).await?).await?;
     let mut blocks = HashSet::new();
-    for frame in &frames {
-        *sizes.entry(frame.len()).or_default() += 1;
-        for block in frame.chunks_exact(16) {
-            assert!(blocks.insert(block), "two stored frames share a block: they could be told to belong together");
-        }
-    }
-    for (size, count) in sizes {
-        println!("{count} frames of {} KiB", size >> 10);
+    for block in frames.iter().flat_map(|frame| frame.chunks_exact(16)) {
+        assert!(blocks.insert(block), "two stored frames share a block: they could be told to belong together");
     }
     assert!(frames.len() > 20, "too little to say anything");
+    assert_eq!(days[0]["frames"], frames.len());
     Ok(())
 }

@@ -18,7 +18,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = serve::settings(&arguments.data, arguments.overrides)?;
     let key = settings.folder().read_key()?;
-    let address = run::address(&settings, settings.listen, &key)?;
+    let address = run::address_at_rest(&settings, &key)?;
     if arguments.json {
         print(&serde_json::json!({ "version": 1, "address": address }).to_string())
     } else {

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         // Checked before anything is written: the address is made from it.
         let key = RelaySigningKey::from_seed(&[0; 32]);
         let trial = Settings { public_host: Some(host.clone()), ..Settings::default() };
-        run::address(&trial, trial.listen, &key)?;
+        run::address_at_rest(&trial, &key)?;
     }
     let settings = Settings { listen, public_host, ..Settings::in_folder(&data.folder) };
     let address = create(&settings)?;
@@ -58,12 +58,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// [`FolderError`]; an existing relay is never touched.
 pub fn create(settings: &Settings) -> Result<RelayAddress, FolderError> {
     let folder = Folder::at(&settings.data);
-    let mut bound = settings.listen;
-    if bound.port() == 0 {
-        bound.set_port(twiza_protocol::relay_address::DEFAULT_PORT);
-    }
     let key = folder.create(hosts(settings), &settings_file(settings))?;
-    run::address(settings, bound, &key).map_err(|error| FolderError::Certificate(error.to_string()))
+    run::address_at_rest(settings, &key).map_err(|error| FolderError::Certificate(error.to_string()))
 }
 
 fn hosts(settings: &Settings) -> Vec<String> {

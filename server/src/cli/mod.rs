@@ -1,12 +1,21 @@
 //! The program's commands: one file each. Data goes to stdout, talk to stderr.
 //!
-//! Exit codes: 0 done, 1 could not be done (the text says what to do), 2 wrong usage.
+//! Exit codes: 0 done, 1 could not be done (the text says what to do), 2 wrong usage; of `doctor`, 3 something is wrong.
 
 pub mod address;
+pub mod backup;
 pub mod config;
+pub mod doctor;
 pub mod grant;
 pub mod init;
+pub mod restore;
+pub mod seizure;
 pub mod serve;
+pub mod stats;
+
+use crate::folder::Folder;
+use crate::settings::Settings;
+use crate::store::{SqliteUpkeep, Upkeep};
 
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -31,8 +40,18 @@ enum Command {
     Address(address::Arguments),
     /// Print an example settings file, with every setting explained
     Config(config::Arguments),
-    /// Make a grant: a secret with which people may open mailboxes
+    /// Look for what is wrong, and say what to do
+    Doctor(doctor::Arguments),
+    /// Write a backup, while the relay serves
+    Backup(backup::Arguments),
+    /// Make a relay from a backup, in an empty folder
+    Restore(restore::Arguments),
+    /// Make, list and take back grants: secrets with which people may open mailboxes
     Grant(grant::Arguments),
+    /// Print how much is stored, how much more may be, and what expires when
+    Stats(stats::Arguments),
+    /// Print everything that somebody who took this machine would learn
+    Seizure(seizure::Arguments),
 }
 
 /// Where the relay is.
@@ -43,18 +62,58 @@ pub struct Data {
     folder: PathBuf,
 }
 
+impl Command {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let done = match self {
+            Self::Init(arguments) => init::run(arguments),
+            Self::Serve(arguments) => serve::run(arguments),
+            Self::Address(arguments) => address::run(arguments),
+            Self::Config(arguments) => config::run(&arguments),
+            Self::Doctor(arguments) => return doctor::run(arguments),
+            Self::Backup(arguments) => backup::run(&arguments),
+            Self::Restore(arguments) => restore::run(&arguments),
+            Self::Grant(arguments) => grant::run(arguments),
+            Self::Stats(arguments) => stats::run(&arguments),
+            Self::Seizure(arguments) => seizure::run(&arguments),
+        };
+        done.map(|()| ExitCode::SUCCESS)
+    }
+}
+
+impl Data {
+    fn folder(&self) -> Folder {
+        Folder::at(&self.folder)
+    }
+}
+
+/// The database of these settings, for looking after it.
+fn upkeep(settings: &Settings) -> Box<dyn Upkeep> {
+    Box::new(SqliteUpkeep::at(&settings.folder().database()))
+}
+
+/// The same, where there is nothing to do without one.
+fn existing_database(settings: &Settings) -> anyhow::Result<Box<dyn Upkeep>> {
+    let file = settings.folder().database();
+    anyhow::ensure!(
+        file.exists(),
+        "this relay has no database yet: the first `twiza-relay serve --data {}` makes it",
+        settings.data.display()
+    );
+    Ok(upkeep(settings))
+}
+
+/// The program's words, with those of every command: its manual is made from them.
+#[must_use]
+pub fn manual() -> clap::Command {
+    use clap::CommandFactory;
+    Arguments::command()
+}
+
 /// Runs a command.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
-    let result = match arguments.command {
-        Command::Init(arguments) => init::run(arguments),
-        Command::Serve(arguments) => serve::run(arguments),
-        Command::Address(arguments) => address::run(arguments),
-        Command::Config(arguments) => config::run(&arguments),
-        Command::Grant(arguments) => grant::run(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match arguments.command.run() {
+        Ok(code) => code,
         Err(error) => {
             say(&format!("twiza-relay: {error:#}"));
             ExitCode::FAILURE

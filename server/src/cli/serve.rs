@@ -6,8 +6,10 @@ use crate::descriptors;
 use crate::folder::Folder;
 use crate::log;
 use crate::run;
+use crate::sandbox::{self, Reach};
 use crate::settings::{LogFormat, LogLevel, Settings, TransportMode};
 use anyhow::Context;
+use sd_notify::NotifyState;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +58,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    fn apply(self, settings: &mut Settings) {
+    pub(super) fn apply(self, settings: &mut Settings) {
         fn set<T>(place: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *place = value;
@@ -88,17 +90,38 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     descriptors::raise();
     // A second call, by a program that did it already, changes nothing.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(settings))
+    let listener = bind(settings.listen)?;
+    // What tells the number of processors is out of reach afterwards.
+    let threads = std::thread::available_parallelism()?.get();
+    sandbox::enter(&reach(&settings));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve(settings, listener))
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let listener = bind(settings.listen)?;
+/// What the relay touches once it serves.
+fn reach(settings: &Settings) -> Reach {
+    let certificate = settings.certificate_file.iter().chain(&settings.private_key_file).cloned();
+    // SQLite's source of randomness.
+    let reads = certificate.chain(["/dev/urandom".into()]).collect();
+    let binds = settings.metrics_listen.iter().map(SocketAddr::port).collect();
+    Reach { folders: vec![settings.data.clone()], reads, binds, connects: false }
+}
+
+async fn serve(settings: Settings, listener: TcpListener) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
     let running = run::start(settings, listener, Arc::new(SystemClock), shutdown).await?;
     print(&running.address().to_string())?;
+    tell_manager(NotifyState::Ready);
     Ok(running.stopped().await?)
+}
+
+/// Where a service manager started this program, it waits for such words.
+fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
 }
 
 fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -128,6 +151,7 @@ fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
+        tell_manager(NotifyState::Stopping);
         shutdown.cancel();
     });
     Ok(())

@@ -11,11 +11,12 @@ mod proof;
 mod read;
 mod watch;
 
+use crate::metrics;
 use crate::relay::Relay;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use problem::ApiError;
@@ -37,6 +38,11 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .layer(CatchPanicLayer::custom(|_| ApiError::Code(ProblemCode::Internal).into_response()))
         .layer(map_response(forbid_caching))
         .with_state(relay)
+}
+
+/// All routes, with every request counted.
+pub(crate) fn counted(relay: Arc<Relay>) -> Router {
+    router(relay.clone()).layer(from_fn_with_state(relay, metrics::count))
 }
 
 async fn forbid_caching(mut response: Response) -> Response {

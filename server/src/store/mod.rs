@@ -18,9 +18,11 @@ pub(crate) mod contract;
 mod placement;
 mod quotas;
 pub mod sqlite;
+pub mod upkeep;
 
 pub use quotas::Quotas;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, SqliteUpkeep};
+pub use upkeep::Upkeep;
 
 /// The days that matter to one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,12 +149,22 @@ pub enum StoreError {
     /// A schema that this program does not know. The operator's to mend.
     #[error("a newer twiza-relay made it: update this one")]
     Newer,
+    /// A file name that the database cannot be told. The operator's to mend.
+    #[error("the database takes only file names in UTF-8: choose another name")]
+    FileName,
     /// Used after it was closed. Ours.
     #[error("the store is closed")]
     Closed,
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     Randomness(getrandom::Error),
+}
+
+/// What failed, with its cause, in one line.
+pub(crate) fn chain(error: &StoreError) -> String {
+    use std::error::Error as _;
+    let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+    format!("{error}{source}")
 }
 
 /// A result of the store.

@@ -32,7 +32,8 @@ async fn fixture(change: impl FnOnce(&mut WriterSettings)) -> Fixture {
     change(&mut settings);
     let clock = Arc::new(ManualClock::at(CoarseTime(1_000_000)));
     let (hub, stop) = (Arc::new(Hub::default()), CancellationToken::new());
-    let (writer, end) = Writer::start(store.clone(), hub.clone(), clock, settings, stop.clone()).unwrap();
+    let (writer, end) =
+        Writer::start(store.clone(), hub.clone(), clock, Metrics::new(), settings, stop.clone()).unwrap();
     Fixture { _folder: folder, writer, end, stop, hub, store }
 }
 

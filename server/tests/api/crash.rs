@@ -14,14 +14,14 @@ const PUBLISHERS_PER_MAILBOX: u8 = 3;
 /// Acknowledgements after which the program is killed, with as many requests under way as there are publishers.
 const ACKNOWLEDGED_BEFORE_KILL: usize = 150;
 
-fn relay(arguments: &[&str], data: &Path) -> Command {
+pub(crate) fn relay(arguments: &[&str], data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twiza-relay"));
     command.env_clear().args(arguments).arg("--data").arg(data).stderr(Stdio::null());
     command
 }
 
 /// Starts the program, which tells its address once it listens.
-fn serve(data: &Path) -> (Child, TestClient) {
+pub(crate) fn serve(data: &Path) -> (Child, TestClient) {
     let mut child = relay(&["serve"], data).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -30,10 +30,15 @@ fn serve(data: &Path) -> (Child, TestClient) {
 }
 
 /// What was acknowledged: the mailbox, the frame's digest and the receipt.
-type Acknowledged = (u8, FrameDigest, Receipt);
+pub(crate) type Acknowledged = (u8, FrameDigest, Receipt);
 
 /// Appends one frame after the other, until the relay is gone.
-async fn publish(client: TestClient, mailbox: u8, name: [u8; 2], acknowledged: mpsc::UnboundedSender<Acknowledged>) {
+pub(crate) async fn publish(
+    client: TestClient,
+    mailbox: u8,
+    name: [u8; 2],
+    acknowledged: mpsc::UnboundedSender<Acknowledged>,
+) {
     let key = key(mailbox);
     for count in 0_u32.. {
         let mut octets = vec![mailbox; 1024];
@@ -53,7 +58,7 @@ async fn publish(client: TestClient, mailbox: u8, name: [u8; 2], acknowledged: m
 }
 
 /// The digests of a mailbox's frames, in the order of their places, which have no gap.
-async fn stored(client: &TestClient, mailbox: u8) -> Vec<FrameDigest> {
+pub(crate) async fn stored(client: &TestClient, mailbox: u8) -> Vec<FrameDigest> {
     let mut digests = Vec::new();
     loop {
         let page = client.read(&key(mailbox), digests.len() as u64).await.bytes().await.unwrap();

@@ -70,7 +70,7 @@ pub(crate) struct TestClient {
     pub(crate) http: Client,
     pub(crate) base: String,
     pub(crate) relay: RelayKey,
-    now: CoarseTime,
+    pub(crate) now: CoarseTime,
 }
 
 pub(crate) fn key(name: u8) -> MailboxKey {

@@ -1,13 +1,17 @@
 //! The whole API on a real TLS listener: every operation, every problem code.
 
+mod backup;
 mod connections;
 mod crash;
 mod full_disk;
+mod granted;
 mod harness;
 mod logs;
+mod metrics;
 #[path = "../support/pinned.rs"]
 mod pinned;
 mod problems;
+mod proxies;
 mod strangers;
 mod verbs;
 mod watching;

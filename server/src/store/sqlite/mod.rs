@@ -14,10 +14,12 @@ mod checkpoint;
 mod connection;
 mod error;
 mod open;
+pub(crate) mod parcel;
 mod read;
 mod readers;
 mod rows;
 mod sweep;
+mod upkeep;
 
 use super::{
     Append, Appended, Days, Head, Opening, Page, Quotas, Refused, Store, StoreError, StoreResult, Totals,
@@ -32,6 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 use twiza_protocol::{ExpiryDay, MailboxAddress, Sequence};
+pub use upkeep::SqliteUpkeep;
 
 /// Mailboxes in an SQLite file.
 #[derive(Debug)]

@@ -1,0 +1,35 @@
+//! `twiza-relay grant list`: which grants there are.
+
+use crate::cli::{Data, print, say};
+use crate::grants;
+use crate::settings::Settings;
+
+/// Arguments of `grant list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    data: Data,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let settings = Settings::load(&arguments.data.folder())?;
+    let grants = grants::read(&settings.folder().grants())?;
+    let of_settings = settings.grants_sha256.len();
+    if arguments.json {
+        let listed: Vec<_> =
+            grants.iter().map(|grant| serde_json::json!({ "label": grant.label, "made": grant.made })).collect();
+        return print(&serde_json::json!({ "version": 1, "grants": listed, "in_settings": of_settings }).to_string());
+    }
+    for grant in &grants {
+        print(&format!("{}  {}", grant.made, grant.label))?;
+    }
+    match (grants.len(), of_settings) {
+        (0, 0) => say("There are no grants. Make one with `twiza-relay grant new LABEL`."),
+        (_, 0) => {}
+        (_, listed) => say(&format!("And {listed} by digest in relay.toml (grants_sha256), to be taken out there.")),
+    }
+    Ok(())
+}

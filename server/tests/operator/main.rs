@@ -1,0 +1,7 @@
+//! What an operator types to look after a relay, and what the program does by itself to keep it safe.
+
+mod confinement;
+mod doctor;
+mod manual;
+mod program;
+mod told;

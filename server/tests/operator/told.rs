@@ -1,0 +1,34 @@
+//! What is told of a relay: by its log, by `stats` and by `seizure`.
+
+use crate::program::{made, output, serve, stop, text};
+
+#[test]
+fn the_log_tells_the_day_and_nothing_finer() {
+    let (_folder, data) = made();
+    let clock = regex::Regex::new("[0-9]{1,2}:[0-9]{2}").unwrap();
+    for format in ["human", "json"] {
+        let (mut child, _) = serve(&data, &["--log-format", format, "--log-level", "debug"]);
+        let log = stop(&mut child);
+        assert!(log.contains("20") && !clock.is_match(&log), "{log}");
+    }
+}
+
+#[test]
+fn stats_and_seizure_tell_what_is_there() {
+    let (_folder, data) = made();
+    let early = output(&["stats"], &data);
+    assert!(text(&early.stderr).contains("no database yet"), "{}", text(&early.stderr));
+    let (mut child, _) = serve(&data, &[]);
+    let stats: serde_json::Value = serde_json::from_slice(&output(&["stats", "--json"], &data).stdout).unwrap();
+    assert_eq!((&stats["mailboxes"], &stats["frame_bytes_left"]), (&0.into(), &10_737_418_240_u64.into()));
+
+    std::fs::write(data.join("a friend's letter"), "").unwrap();
+    let told = output(&["seizure"], &data);
+    let told = text(&told.stdout);
+    for name in ["relay.key", "relay.toml", "relay.crt", "relay.sqlite3", "relay.sqlite3-wal", "mailbox (slot"] {
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(told.contains("a friend's letter (0 bytes): not the relay's"), "{told}");
+    assert!(!told.contains("NOT KNOWN"), "{told}");
+    stop(&mut child);
+}
