@@ -12,7 +12,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITER_CACHE_PAGES: u32 = 2048;
 
 /// One file per step, in order. A database remembers in `user_version` how many it has had.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/relay/sqlite/0001_mailboxes.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../migrations/relay/sqlite/0001_mailboxes.sql"),
+    include_str!("../../../../migrations/relay/sqlite/0002_tails.sql"),
+];
 
 /// A database file, and how to connect to it.
 #[derive(Debug, Clone)]

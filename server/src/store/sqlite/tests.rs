@@ -92,7 +92,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     drop(store);
     let store = fresh(&folder, "db").await;
     assert_eq!(store.head(address(1), DAYS.today).await.unwrap(), head);
-    assert_eq!(open_writer(&mut store.writer.lock().await).unwrap().relay_bytes, 20 * 1024);
+    assert_eq!(open_writer(&mut store.writer.lock().await).unwrap().totals.frame_bytes, 20 * 1024);
 }
 
 #[tokio::test]
