@@ -9,8 +9,8 @@ use std::fmt::Debug;
 use twiza_protocol::stream::frame_record_header;
 use twiza_protocol::{
     AdmissionMode, Chain, CoarseTime, Describe, ExpiryDay, FrameDigest, FrameSize, Limits, MailboxAddress, MailboxKey,
-    OpenRequest, Opened, PassIssuer, PassProof, Problem, ProblemCode, Proof, Receipt, Record, RecordDecoder, RelayAddress, RelaySigningKey,
-    Request, Sequence, Transport, Verb, WatchEntry, WatchRequest,
+    OpenRequest, Opened, PassIssuer, PassProof, Problem, ProblemCode, Proof, Receipt, Record, RecordDecoder,
+    RelayAddress, RelaySigningKey, Request, Sequence, Transport, Verb, WatchEntry, WatchRequest,
 };
 
 const MAILBOX_SEED: [u8; 32] = [1; 32];

@@ -143,7 +143,9 @@ async fn report(data: &Path) -> Result<()> {
     }
     let expected = BTreeMap::from([
         ("frame", "id digest chain closing octets"),
+        ("known", "slot digest_start sequence"),
         ("mailbox", "slot address last_sequence chain closed frame_bytes expires_day"),
+        ("total", "mailboxes frame_bytes"),
     ]);
     assert!(
         tables.iter().map(|(table, columns)| (table.as_str(), columns.as_str())).eq(expected),

@@ -38,12 +38,8 @@ const FRAME_BYTES: usize = 4096;
 const ROUNDS: usize = 3;
 
 /// Connections, appends on each, and how they are proved.
-const LOADS: [(usize, usize, Proofs); 4] = [
-    (1, 3000, Proofs::Passes),
-    (16, 1250, Proofs::Passes),
-    (64, 625, Proofs::Passes),
-    (64, 625, Proofs::Signatures),
-];
+const LOADS: [(usize, usize, Proofs); 4] =
+    [(1, 3000, Proofs::Passes), (16, 1250, Proofs::Passes), (64, 625, Proofs::Passes), (64, 625, Proofs::Signatures)];
 
 fn main() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());

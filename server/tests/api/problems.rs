@@ -2,9 +2,7 @@
 
 use crate::harness::{NOW, code, frame, key, problem, relay, relay_with};
 use reqwest::Method;
-use twiza_protocol::{
-    AdmissionMode, CoarseTime, FrameDigest, MailboxKey, Pass, ProblemCode, RelayKey, Request, Verb,
-};
+use twiza_protocol::{AdmissionMode, CoarseTime, FrameDigest, MailboxKey, Pass, ProblemCode, RelayKey, Request, Verb};
 use twiza_relay::admission::GrantDigest;
 
 const OCTETS: &str = "application/octet-stream";

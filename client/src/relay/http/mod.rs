@@ -74,7 +74,14 @@ impl RelayConnector for HttpConnector {
             .map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
         let base = format!("https://{}:{}", address.host(), address.port());
         let clock = self.clock.clone();
-        Ok(Arc::new(HttpRelay { address: address.clone(), base, client, clock, correction: AtomicI64::new(0), passes: Passes::default() }))
+        Ok(Arc::new(HttpRelay {
+            address: address.clone(),
+            base,
+            client,
+            clock,
+            correction: AtomicI64::new(0),
+            passes: Passes::default(),
+        }))
     }
 }
 
@@ -131,7 +138,7 @@ impl HttpRelay {
             Err(RelayError::Refused(problem)) if self.learn_time(&problem) => self.send(attempt()).await,
             answer => answer,
         }?;
-        self.passes.learn(address, &answer);
+        self.passes.learn(address, answer.headers());
         Ok(answer)
     }
 

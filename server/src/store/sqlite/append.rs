@@ -83,11 +83,7 @@ fn load(
 }
 
 impl<'a> Writes<'a> {
-    fn of(
-        appends: &'a [Append],
-        placed: &[Result<Placed, Refused>],
-        aged: &HashSet<MailboxAddress>,
-    ) -> Self {
+    fn of(appends: &'a [Append], placed: &[Result<Placed, Refused>], aged: &HashSet<MailboxAddress>) -> Self {
         let accepted = || appends.iter().zip(placed).filter_map(|(append, placed)| Some((append, placed.ok()?)));
         let aging = accepted().map(|(append, _)| append.address).filter(|address| aged.contains(address)).collect();
         let mut frames: Vec<_> = accepted().filter(|(_, placed)| placed.appended.is_new).collect();

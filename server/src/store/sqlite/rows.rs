@@ -109,13 +109,7 @@ pub(super) fn update_mailbox(connection: &Connection, mailbox: &Mailbox) -> Stor
         .prepare_cached(
             "update mailbox set last_sequence = ?2, chain = ?3, closed = ?4, frame_bytes = ?5 where slot = ?1",
         )?
-        .execute(params![
-            slot,
-            integer(head.sequence.0),
-            head.chain.as_bytes(),
-            head.closed,
-            integer(*frame_bytes)
-        ])?;
+        .execute(params![slot, integer(head.sequence.0), head.chain.as_bytes(), head.closed, integer(*frame_bytes)])?;
     expect_one(updated)
 }
 

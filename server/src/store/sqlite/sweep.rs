@@ -35,8 +35,7 @@ pub(super) fn step(connection: &mut Connection, today: ExpiryDay, mut totals: To
 }
 
 fn expired(connection: &Connection, today: ExpiryDay) -> StoreResult<Option<(MailboxAddress, i64)>> {
-    let mut statement =
-        connection.prepare_cached("select address, slot from mailbox where expires_day < ? limit 1")?;
+    let mut statement = connection.prepare_cached("select address, slot from mailbox where expires_day < ? limit 1")?;
     let mut rows = statement.query([today.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some((MailboxAddress::from_bytes(rows::octets(row, "address")?), row.get("slot")?)))
