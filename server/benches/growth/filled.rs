@@ -109,6 +109,7 @@ impl Filled {
             let of = |file: &Path| PathBuf::from(format!("{}{end}", file.display()));
             if of(&self.file).exists() {
                 std::fs::copy(of(&self.file), of(&copy)).unwrap();
+                std::fs::File::open(of(&copy)).unwrap().sync_all().unwrap();
                 std::fs::remove_file(of(&self.file)).unwrap();
             }
         }

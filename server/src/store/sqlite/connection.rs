@@ -67,6 +67,10 @@ pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
     if applied > MIGRATIONS.len() {
         return Err(StoreError::Newer);
     }
+    if applied == MIGRATIONS.len() {
+        // Nothing is written, and no start waits for the disk.
+        return Ok(());
+    }
     for migration in &MIGRATIONS[applied..] {
         transaction.execute_batch(migration)?;
     }
