@@ -44,6 +44,7 @@ fn main() {
     let mut settings = Settings::in_folder(data.clone());
     settings.listen = "127.0.0.1:0".parse().unwrap();
     cli::init::create(&settings).unwrap();
+    std::fs::write(data.join("relay.toml"), format!("connections_max = {}\n", 2 * WATCHERS)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut filled = Filled::new(&data, MAILBOXES, FRAME_BYTES).await;

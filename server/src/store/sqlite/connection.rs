@@ -9,7 +9,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages of 4 KiB that the writing connection keeps: a batch touches pages all over the database, because slots are
 /// random.
-const WRITER_CACHE_PAGES: u32 = 2048;
+const WRITER_CACHE_PAGES: u32 = 4096;
 
 /// One file per step, in order. A database remembers in `user_version` how many it has had.
 const MIGRATIONS: [&str; 2] = [

@@ -19,10 +19,10 @@ use std::collections::hash_map::Entry;
 use twiza_protocol::{ExpiryDay, FrameDigest, MailboxAddress, Sequence};
 
 /// Frames after which a mailbox's row is written.
-const TAIL_FRAMES_MAX: usize = 32;
+const TAIL_FRAMES_MAX: usize = 16;
 
-/// Mailboxes that are kept: some 3 KiB each at most.
-const MAILBOXES_MAX: usize = 4096;
+/// Mailboxes that are kept: some 2 KiB each at most.
+const MAILBOXES_MAX: usize = 8192;
 
 /// One mailbox.
 #[derive(Debug)]
