@@ -121,9 +121,12 @@ impl Filled {
     pub(crate) async fn reopened(&mut self) -> Duration {
         let (address, today) = (self.mailbox(), self.days.today);
         let started = Instant::now();
-        self.store = SqliteStore::open(&self.file).await.unwrap();
-        self.store.head(address, today).await.unwrap().unwrap();
-        started.elapsed()
+        let store = SqliteStore::open(&self.file).await.unwrap();
+        store.head(address, today).await.unwrap().unwrap();
+        let elapsed = started.elapsed();
+        // The one before ends here, and not on the clock.
+        self.store = store;
+        elapsed
     }
 
     pub(crate) async fn frame_bytes(&self) -> u64 {
