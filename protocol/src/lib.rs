@@ -9,6 +9,7 @@
 //!  frame   ── what is stored: opaque octets in one of six sizes
 //!  chain   ── what the order was: a running hash over every frame
 //!  proof   ── each request, signed by the mailbox key
+//!  pass    ── for a while after that, a MAC in the signature's place
 //!  receipt ── each answer about the order, signed by the relay key
 //!  stream  ── frames and receipts as records, in a page or a watch
 //! ```
@@ -21,6 +22,7 @@ mod encoding;
 pub mod frame;
 pub mod limits;
 pub mod mailbox_key;
+pub mod pass;
 pub mod problem;
 pub mod proof;
 pub mod receipt;
@@ -36,6 +38,7 @@ pub use encoding::EncodingError;
 pub use frame::{Frame, FrameDigest, FrameSize, Sequence};
 pub use limits::Limits;
 pub use mailbox_key::MailboxKey;
+pub use pass::{Pass, PassIssuer, PassProof};
 pub use problem::{Problem, ProblemCode};
 pub use proof::{Proof, ProofError, Request, Verb};
 pub use receipt::{Receipt, ReceiptError, ReceiptSignature};

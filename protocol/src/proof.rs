@@ -6,7 +6,7 @@
 //! header     = twiza-proof: <minutes> "." <base64url(Ed25519 signature)>
 //! ```
 //!
-//! The relay key binds the proof to one relay, the verb and the argument to one operation, the minutes to a window of
+//! [`crate::pass`] has a cheaper one for who gave such a proof lately. The relay key binds the proof to one relay, the verb and the argument to one operation, the minutes to a window of
 //! twenty. Within that window a repeat is harmless: open and append are idempotent, read and watch change nothing.
 
 use crate::{CoarseTime, FrameDigest, MailboxAddress, RelayKey, Sequence, encoding};
@@ -92,7 +92,7 @@ pub struct Proof {
 /// Why a proof was refused. The requester's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ProofError {
-    /// Not of the form `minutes.signature`.
+    /// Not of the form `minutes.signature` or `minutes.mac`.
     #[error("the proof is not of the form minutes.signature")]
     Malformed,
     /// The signature does not verify under the address.
@@ -135,12 +135,18 @@ impl std::str::FromStr for Proof {
     type Err = ProofError;
 
     fn from_str(text: &str) -> Result<Self, ProofError> {
-        let (minutes, signature) = text.split_once('.').ok_or(ProofError::Malformed)?;
-        let canonical = !minutes.is_empty() && minutes.bytes().all(|b| b.is_ascii_digit());
-        let minutes = minutes.parse().ok().filter(|_| canonical).ok_or(ProofError::Malformed)?;
-        let signature = encoding::decode(signature).map_err(|_| ProofError::Malformed)?;
-        Ok(Self { time: CoarseTime(minutes), signature })
+        let (time, signature) = parse(text)?;
+        Ok(Self { time, signature })
     }
+}
+
+/// Parses `<minutes>.<base64url>`.
+pub(crate) fn parse<const N: usize>(text: &str) -> Result<(CoarseTime, [u8; N]), ProofError> {
+    let (minutes, octets) = text.split_once('.').ok_or(ProofError::Malformed)?;
+    let canonical = !minutes.is_empty() && minutes.bytes().all(|b| b.is_ascii_digit());
+    let minutes = minutes.parse().ok().filter(|_| canonical).ok_or(ProofError::Malformed)?;
+    let octets = encoding::decode(octets).map_err(|_| ProofError::Malformed)?;
+    Ok((CoarseTime(minutes), octets))
 }
 
 impl serde::Serialize for Proof {

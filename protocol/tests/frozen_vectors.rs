@@ -9,8 +9,8 @@ use std::fmt::Debug;
 use twiza_protocol::stream::frame_record_header;
 use twiza_protocol::{
     AdmissionMode, Chain, CoarseTime, Describe, ExpiryDay, FrameDigest, FrameSize, Limits, MailboxAddress, MailboxKey,
-    OpenRequest, Opened, Problem, ProblemCode, Proof, Receipt, Record, RecordDecoder, RelayAddress, RelaySigningKey,
-    Request, Sequence, Transport, Verb, WatchEntry, WatchRequest,
+    OpenRequest, Opened, PassIssuer, PassProof, Problem, ProblemCode, Proof, Receipt, Record, RecordDecoder,
+    RelayAddress, RelaySigningKey, Request, Sequence, Transport, Verb, WatchEntry, WatchRequest,
 };
 
 const MAILBOX_SEED: [u8; 32] = [1; 32];
@@ -102,6 +102,19 @@ fn a_proof_signs_the_transcript_of_the_specification() {
         let signature = SigningKey::from_bytes(&MAILBOX_SEED).sign(&transcript);
         assert_eq!(proof(verb, BODY).signature, signature.to_bytes(), "{name}");
         assert_eq!(hex(&Sha256::digest(&transcript)), frozen(&format!("proof transcript digest {name}")));
+    }
+}
+
+#[test]
+fn passes_and_their_proofs_are_frozen() {
+    let (issuer, address, relay) = (PassIssuer::of(&relay()), mailbox().address(), relay().public());
+    let (pass, body) = (issuer.issue(&address, TIME), FrameDigest::of(BODY));
+    assert_eq!(pass.expose_text(), frozen("pass"));
+    for (name, _, _, verb) in verbs().into_iter().filter(|(name, ..)| *name != "watch") {
+        let header = frozen(&format!("pass proof {name}"));
+        assert_eq!(pass.prove(&address, &Request { relay: &relay, verb, time: TIME, body }).to_string(), header);
+        let parsed: PassProof = header.parse().expect("a proof header");
+        issuer.verify(&parsed, &address, &relay, verb, body, TIME).expect("a frozen proof verifies");
     }
 }
 

@@ -144,6 +144,33 @@ proptest! {
     }
 
     #[test]
+    fn a_pass_is_good_for_its_own_mailbox_and_hours_only(seed in any::<[u8; 32]>(), now in 120..1_u64 << 40, flip in 0..32_usize) {
+        use twiza_protocol::{FrameDigest, PassIssuer, PassProof, ProofError, RelaySigningKey, Request, Verb};
+        let (key, other) = (MailboxKey::from_seed(&seed).address(), MailboxKey::from_seed(&[5; 32]).address());
+        let relay = RelaySigningKey::from_seed(&[3; 32]);
+        let (issuer, relay) = (PassIssuer::of(&relay), relay.public());
+        let (verb, body, issued) = (Verb::Append { closing: false }, FrameDigest::of(b"frame"), CoarseTime(now));
+        let pass = issuer.issue(&key, issued);
+        let prove = |time| pass.prove(&key, &Request { relay: &relay, verb, time, body });
+        let verify = |proof: &PassProof, address, verb, now| issuer.verify(proof, address, &relay, verb, body, now);
+        let (proof, invalid) = (prove(issued), Err(ProofError::Invalid));
+        prop_assert_eq!(verify(&proof, &key, verb, issued), Ok(()));
+        prop_assert_eq!(proof.to_string().parse(), Ok(proof.clone()));
+        prop_assert_eq!(verify(&proof, &other, verb, issued), invalid);
+        prop_assert_eq!(verify(&proof, &key, Verb::Append { closing: true }, issued), invalid);
+        let elsewhere = PassIssuer::of(&RelaySigningKey::from_seed(&[4; 32]));
+        prop_assert_eq!(elsewhere.verify(&proof, &key, &relay, verb, body, issued), invalid);
+        let mut damaged = proof.clone();
+        damaged.mac[flip] ^= 1;
+        prop_assert_eq!(verify(&damaged, &key, verb, issued), invalid);
+        for (minutes, expected) in [(60, Ok(())), (120, invalid)] {
+            let later = CoarseTime(now + minutes);
+            prop_assert_eq!(verify(&prove(later), &key, verb, later), expected);
+        }
+        prop_assert_eq!(verify(&proof, &key, verb, CoarseTime(now + 11)), Err(ProofError::ClockSkewed));
+    }
+
+    #[test]
     fn a_relay_address_survives_its_text(
         pinned in any::<bool>(),
         host in prop_oneof!["[a-zA-Z0-9.-]{1,253}", any::<std::net::Ipv6Addr>().prop_map(|ip| format!("[{ip}]"))],

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{
-    CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, Opened, PROTOCOL_VERSION, ProblemCode, Proof,
-    ProofError, Receipt, RelayKey, RelaySigningKey, Sequence, Verb,
+    CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, Opened, PROTOCOL_VERSION, Pass, PassIssuer,
+    PassProof, ProblemCode, Proof, ProofError, Receipt, RelayKey, RelaySigningKey, Sequence, Verb,
 };
 
 /// Why an operation was not done.
@@ -84,6 +84,7 @@ impl RelayError {
 pub struct Relay {
     pub(crate) key: RelaySigningKey,
     pub(crate) public_key: RelayKey,
+    pub(crate) passes: PassIssuer,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) writer: Writer,
     pub(crate) hub: Arc<Hub>,
@@ -135,6 +136,26 @@ impl Relay {
         body: FrameDigest,
     ) -> Result<(), RelayError> {
         Ok(proof.verify(address, &self.public_key, verb, body, self.now())?)
+    }
+
+    /// Checks that a request was proved by the mailbox's pass.
+    ///
+    /// # Errors
+    /// [`RelayError::Proof`].
+    pub fn verify_pass(
+        &self,
+        address: &MailboxAddress,
+        verb: Verb,
+        proof: &PassProof,
+        body: FrameDigest,
+    ) -> Result<(), RelayError> {
+        Ok(self.passes.verify(proof, address, &self.public_key, verb, body, self.now())?)
+    }
+
+    /// A mailbox's pass, for who proved it by a signature.
+    #[must_use]
+    pub fn pass(&self, address: &MailboxAddress) -> Pass {
+        self.passes.issue(address, self.now())
     }
 
     /// Opens a mailbox, or moves its expiry forward. Tells whether it is new.

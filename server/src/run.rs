@@ -32,7 +32,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use twiza_protocol::{RelayAddress, RelayAddressError, RelaySigningKey, Transport};
+use twiza_protocol::{PassIssuer, RelayAddress, RelayAddressError, RelaySigningKey, Transport};
 
 /// A connection has so long for its first request, and for each request's headers; an idle one is closed after it.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(60);
@@ -153,6 +153,7 @@ pub async fn start_on(
 
     let relay = Arc::new(Relay {
         public_key: key.public(),
+        passes: PassIssuer::of(&key),
         key,
         store,
         writer,

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// What a table keeps, by its name and columns.
-const TABLES: [(&str, &[&str], &str); 2] = [
+const TABLES: [(&str, &[&str], &str); 4] = [
     (
         "frame",
         &["id", "digest", "chain", "closing", "octets"],
@@ -23,11 +23,18 @@ const TABLES: [(&str, &[&str], &str); 2] = [
          octets. No sender, no time, no kind",
     ),
     (
+        "known",
+        &["slot", "digest_start", "sequence"],
+        "for most frames the first octets of its SHA-256 and its place, to recognise it when it comes again: nothing that the \
+         frames do not tell",
+    ),
+    (
         "mailbox",
         &["slot", "address", "last_sequence", "chain", "closed", "frame_bytes", "expires_day"],
         "each mailbox's random place, its public key, how many frames and octets it has, whether it is closed, and the day \
          after which it is deleted. No owner, no group, no time of a day",
     ),
+    ("total", &["mailboxes", "frame_bytes"], "how many mailboxes and octets there are in all"),
 ];
 
 /// What is never there, so that it cannot be found.

@@ -1,6 +1,6 @@
 //! One connection, one frame at a time: the acknowledgement beside the three things it cannot do without.
 
-use crate::load::{Connection, frame};
+use crate::load::{Connection, Proofs, frame};
 use crate::{Bench, FRAME_BYTES, ROUNDS, bare_tls, median, micros, percentile, raw};
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use twiza_protocol::{FrameDigest, MailboxKey, RelayKey, Request, Verb};
+use twiza_protocol::{FrameDigest, MailboxKey, PassIssuer, Proof, RelayKey, RelaySigningKey, Request, Verb};
 use twiza_relay::{Clock, SystemClock};
 
 const SAMPLES: usize = 2000;
@@ -18,25 +18,32 @@ const HEAD_BYTES: usize = 320;
 const ANSWER_BYTES: usize = 340;
 
 pub(crate) fn compare(bench: &Bench) {
+    println!("\none connection, one frame at a time; medians in microseconds");
+    println!(
+        "{:>10} {:>15} {:>14} {:>14} {:>11} {:>5} {:>5} {:>9}",
+        "proofs", "acknowledgement", "one-row insert", "TLS round trip", "proof check", "sum", "ratio", "no store"
+    );
+    for proofs in [Proofs::Passes, Proofs::Signatures] {
+        compare_with(bench, proofs);
+    }
+}
+
+fn compare_with(bench: &Bench, proofs: Proofs) {
     let (mut relay, mut no_store) = (Vec::new(), Vec::new());
     let (mut row, mut round_trip, mut proof) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        relay.push(micros(bench.relay(1, SAMPLES).p50));
-        no_store.push(micros(bench.no_store(1, SAMPLES).p50));
+        relay.push(micros(bench.relay(1, SAMPLES, proofs).p50));
+        no_store.push(micros(bench.no_store(1, SAMPLES, proofs).p50));
         row.push(middle(raw::single_rows(bench.fresh().path(), SAMPLES)));
         round_trip.push(middle(echo(bench)));
-        proof.push(middle(proof_checks()));
+        proof.push(middle(proof_checks(proofs)));
     }
     let (relay, row, round_trip, proof) = (median(relay), median(row), median(round_trip), median(proof));
     let no_store = median(no_store);
     let sum = row + round_trip + proof;
-    println!("\none connection, one frame at a time; medians in microseconds");
     println!(
-        "{:>15} {:>14} {:>14} {:>11} {:>5} {:>5} {:>9}",
-        "acknowledgement", "one-row insert", "TLS round trip", "proof check", "sum", "ratio", "no store"
-    );
-    println!(
-        "{relay:>15.0} {row:>14.0} {round_trip:>14.0} {proof:>11.0} {sum:>5.0} {:>5.2} {no_store:>9.0}",
+        "{:>10} {relay:>15.0} {row:>14.0} {round_trip:>14.0} {proof:>11.0} {sum:>5.0} {:>5.2} {no_store:>9.0}",
+        format!("{proofs:?}"),
         relay / sum
     );
 }
@@ -88,20 +95,30 @@ async fn ask(address: SocketAddr, key: RelayKey) -> Vec<Duration> {
     times
 }
 
-/// Digest of the frame, text form and signature, as a request needs it.
-fn proof_checks() -> Vec<Duration> {
-    let (key, relay) = (MailboxKey::from_seed(&[1; 32]), RelayKey::from_bytes([2; 32]));
+/// Digest of the frame, text form and signature or MAC, as a request needs it.
+fn proof_checks(proofs: Proofs) -> Vec<Duration> {
+    let (key, relay) = (MailboxKey::from_seed(&[1; 32]), RelaySigningKey::from_seed(&[2; 32]));
+    let (issuer, relay) = (PassIssuer::of(&relay), relay.public());
     let (address, verb, time) = (key.address(), Verb::Append { closing: false }, SystemClock.now());
-    let proofs = (0..SAMPLES).map(|count| {
-        let body = FrameDigest::of(&frame(count));
-        (count, key.prove(&Request { relay: &relay, verb, time, body }).to_string())
+    let pass = issuer.issue(&address, time);
+    let made = (0..SAMPLES).map(|count| {
+        let request = Request { relay: &relay, verb, time, body: FrameDigest::of(&frame(count)) };
+        let text = match proofs {
+            Proofs::Passes => pass.prove(&address, &request).to_string(),
+            Proofs::Signatures => key.prove(&request).to_string(),
+        };
+        (count, text)
     });
-    let check = |(count, proof): (usize, String)| {
+    let check = |(count, text): (usize, String)| {
         let octets = frame(count);
         let started = Instant::now();
-        let proof: twiza_protocol::Proof = proof.parse().unwrap();
-        black_box(proof.verify(&address, &relay, verb, FrameDigest::of(&octets), time)).unwrap();
+        let body = FrameDigest::of(&octets);
+        let verified = match proofs {
+            Proofs::Passes => issuer.verify(&text.parse().unwrap(), &address, &relay, verb, body, time),
+            Proofs::Signatures => text.parse::<Proof>().unwrap().verify(&address, &relay, verb, body, time),
+        };
+        black_box(verified).unwrap();
         started.elapsed()
     };
-    proofs.collect::<Vec<_>>().into_iter().map(check).collect()
+    made.collect::<Vec<_>>().into_iter().map(check).collect()
 }

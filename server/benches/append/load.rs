@@ -1,7 +1,7 @@
 //! The load: one thread, any number of connections, each with one append under way at a time.
 //!
 //! As lean as can be, because it shares the processors with what is measured: no HTTP library, buffers that are
-//! reused, and every proof signed before the clock starts.
+//! reused, and every proof made before the clock starts.
 
 use crate::{FRAME_BYTES, percentile, pinned};
 use std::net::SocketAddr;
@@ -12,8 +12,17 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use twiza_protocol::{FrameDigest, MailboxKey, RelayKey, Request, Verb};
+use twiza_protocol::{FrameDigest, MailboxKey, Pass, RelayKey, Request, Verb};
 use twiza_relay::{Clock, Running, SystemClock};
+
+/// How the appends are proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proofs {
+    /// By the mailbox's pass, as a client does it that was answered lately.
+    Passes,
+    /// By a signature each, as a client's first request is.
+    Signatures,
+}
 
 /// What was measured.
 pub(crate) struct Outcome {
@@ -32,16 +41,18 @@ pub(crate) struct Load {
     publishers: Vec<Publisher>,
 }
 
-/// One connection's requests: the octets of each up to the frame.
+/// One connection's mailbox, and what it will append.
 struct Publisher {
-    open: Vec<u8>,
-    appends: Vec<Vec<u8>>,
+    relay: RelayKey,
+    mailbox: MailboxKey,
+    proofs: Proofs,
+    appends: usize,
 }
 
 impl Load {
-    pub(crate) fn new(relay: &Running, connections: usize, appends: usize) -> Self {
+    pub(crate) fn new(relay: &Running, connections: usize, appends: usize, proofs: Proofs) -> Self {
         let key = *relay.address().key();
-        let publishers = (0..connections).map(|name| Publisher::new(&key, name, appends)).collect();
+        let publishers = (0..connections).map(|name| Publisher::new(key, name, appends, proofs)).collect();
         Self { relay: SocketAddr::from(([127, 0, 0, 1], relay.address().port())), key, publishers }
     }
 
@@ -59,8 +70,9 @@ impl Load {
         let mut connections = Vec::new();
         for publisher in publishers {
             let mut connection = Connection::to(relay, key).await;
-            connection.request(&publisher.open, &[]).await;
-            connections.push((connection, publisher.appends));
+            connection.request(&publisher.open(), &[]).await;
+            let pass = connection.header("twiza-pass").parse().unwrap();
+            connections.push((connection, publisher.appends(&pass)));
         }
         let (started, processor) = (Instant::now(), processor_time());
         let tasks: Vec<_> = connections
@@ -90,23 +102,42 @@ async fn append_all(mut connection: Connection, appends: Vec<Vec<u8>>) -> Vec<Du
 }
 
 impl Publisher {
-    fn new(relay: &RelayKey, name: usize, appends: usize) -> Self {
+    fn new(relay: RelayKey, name: usize, appends: usize, proofs: Proofs) -> Self {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&(name as u64).to_be_bytes());
-        let key = MailboxKey::from_seed(&seed);
-        let head = |method: &str, path: &str, verb, body: &[u8]| {
-            let time = SystemClock.now();
-            let proof = key.prove(&Request { relay, verb, time, body: FrameDigest::of(body) });
-            format!(
-                "{method} /v1/mailboxes/{}{path} HTTP/1.1\r\nhost: localhost\r\ntwiza-proof: {proof}\r\n\
-                 content-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
-                key.address(),
-                body.len()
-            )
-            .into_bytes()
+        Self { relay, mailbox: MailboxKey::from_seed(&seed), proofs, appends }
+    }
+
+    fn open(&self) -> Vec<u8> {
+        let proof = self.mailbox.prove(&self.request(Verb::Open, b""));
+        self.head("PUT", "", &proof.to_string(), 0)
+    }
+
+    /// The octets of each request up to the frame.
+    fn appends(&self, pass: &Pass) -> Vec<Vec<u8>> {
+        let append = |count| {
+            let frame = frame(count);
+            let request = self.request(Verb::Append { closing: false }, &frame);
+            let proof = match self.proofs {
+                Proofs::Passes => pass.prove(&self.mailbox.address(), &request).to_string(),
+                Proofs::Signatures => self.mailbox.prove(&request).to_string(),
+            };
+            self.head("POST", "/frames", &proof, frame.len())
         };
-        let append = |count| head("POST", "/frames", Verb::Append { closing: false }, &frame(count));
-        Self { open: head("PUT", "", Verb::Open, b""), appends: (0..appends).map(append).collect() }
+        (0..self.appends).map(append).collect()
+    }
+
+    fn request(&self, verb: Verb, body: &[u8]) -> Request<'_> {
+        Request { relay: &self.relay, verb, time: SystemClock.now(), body: FrameDigest::of(body) }
+    }
+
+    fn head(&self, method: &str, path: &str, proof: &str, length: usize) -> Vec<u8> {
+        format!(
+            "{method} /v1/mailboxes/{}{path} HTTP/1.1\r\nhost: localhost\r\ntwiza-proof: {proof}\r\n\
+             content-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n",
+            self.mailbox.address(),
+        )
+        .into_bytes()
     }
 }
 
@@ -149,6 +180,15 @@ impl Connection {
                 return length;
             }
         }
+    }
+}
+
+impl Connection {
+    /// A header of the last answer.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let answer = std::str::from_utf8(&self.read).unwrap();
+        let value = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        value.unwrap_or_else(|| panic!("no header {name}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Durable appends a second, through TLS and with proofs, beside the two limits that the machine sets.
 //!
-//! `cargo bench -p twiza-relay --bench append`, with `TWIZA_BENCH_DIR` naming a folder on the disk to be measured.
+//! `cargo bench -p twiza-relay --bench append`, with `TWIZA_BENCH_DIR` naming a folder on the disk to be measured; after
+//! `--`, numbers of connections, where not all are wanted.
 //!
 //! | column | what is measured |
 //! |---|---|
@@ -9,7 +10,7 @@
 //! | no store | the same relay answering signed receipts over a store that keeps nothing |
 //! | processor | microseconds of processor time an append, relay and load together; what neighbours take is not in it |
 //!
-//! The load comes from one thread over plain HTTP/1.1, with proofs that were signed before the clock started; it
+//! The load comes from one thread over plain HTTP/1.1, with proofs that were made before the clock started; it
 //! shares the machine, so the relay alone is faster. Absolute figures drift with disk and neighbours: the three are
 //! measured in turn, several times, and the median of each is told. Read the ratios.
 
@@ -22,7 +23,7 @@ mod no_store;
 mod pinned;
 mod raw;
 
-use load::{Load, Outcome};
+use load::{Load, Outcome, Proofs};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,16 +37,18 @@ use twiza_relay::{Running, Settings, SystemClock, cli, start_on};
 const FRAME_BYTES: usize = 4096;
 const ROUNDS: usize = 3;
 
-/// Connections, and appends on each.
-const LOADS: [(usize, usize); 3] = [(1, 3000), (16, 1250), (64, 625)];
+/// Connections, appends on each, and how they are proved.
+const LOADS: [(usize, usize, Proofs); 4] =
+    [(1, 3000, Proofs::Passes), (16, 1250, Proofs::Passes), (64, 625, Proofs::Passes), (64, 625, Proofs::Signatures)];
 
 fn main() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let bench = Bench::new();
     println!("appends of {FRAME_BYTES} octets over TLS; medians of {ROUNDS} rounds");
     println!(
-        "{:>11} {:>8} {:>9} {:>9} {:>13} {:>12} {:>10} {:>14} {:>15} {:>9}",
+        "{:>11} {:>10} {:>8} {:>9} {:>9} {:>13} {:>12} {:>10} {:>14} {:>15} {:>9}",
         "connections",
+        "proofs",
         "relay /s",
         "p50 us",
         "p99 us",
@@ -56,10 +59,14 @@ fn main() {
         "processor relay",
         "no store"
     );
-    for (connections, appends) in LOADS {
-        bench.compare(connections, appends);
+    let wanted: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let is_wanted = |connections| wanted.is_empty() || wanted.contains(&connections);
+    for (connections, appends, proofs) in LOADS.into_iter().filter(|(connections, ..)| is_wanted(*connections)) {
+        bench.compare(connections, appends, proofs);
     }
-    latency::compare(&bench);
+    if is_wanted(1) {
+        latency::compare(&bench);
+    }
 }
 
 /// Where relays run, and their files lie.
@@ -81,19 +88,20 @@ impl Bench {
         Self { folder, runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap() }
     }
 
-    fn compare(&self, connections: usize, appends: usize) {
+    fn compare(&self, connections: usize, appends: usize, proofs: Proofs) {
         let (mut relay, mut raw, mut no_store) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let outcome = self.relay(connections, appends);
+            let outcome = self.relay(connections, appends, proofs);
             let batch = outcome.frames_per_commit.round().max(1.0) as usize;
             relay.push(outcome);
             raw.push(raw::insert(self.fresh().path(), connections * appends, batch));
-            no_store.push(self.no_store(connections, appends));
+            no_store.push(self.no_store(connections, appends, proofs));
         }
         let rate = middle(&relay, |outcome| outcome.rate);
         let (raw, bare) = (median(raw), middle(&no_store, |outcome| outcome.rate));
         println!(
-            "{connections:>11} {rate:>8.0} {:>9.0} {:>9.0} {:>13.1} {raw:>12.0} {bare:>10.0} {:>14.2} {:>15.0} {:>9.0}",
+            "{connections:>11} {:>10} {rate:>8.0} {:>9.0} {:>9.0} {:>13.1} {raw:>12.0} {bare:>10.0} {:>14.2} {:>15.0} {:>9.0}",
+            format!("{proofs:?}"),
             middle(&relay, |outcome| micros(outcome.p50)),
             middle(&relay, |outcome| micros(outcome.p99)),
             middle(&relay, |outcome| outcome.frames_per_commit),
@@ -108,19 +116,19 @@ impl Bench {
         tempfile::tempdir_in(self.folder.path()).unwrap()
     }
 
-    fn relay(&self, connections: usize, appends: usize) -> Outcome {
+    fn relay(&self, connections: usize, appends: usize, proofs: Proofs) -> Outcome {
         let folder = self.fresh();
         let served = self.serve(folder.path(), |file| {
             std::fs::File::create_new(&file).unwrap();
             Arc::new(self.runtime.block_on(SqliteStore::open(&file)).unwrap())
         });
-        self.run(served, connections, appends)
+        self.run(served, connections, appends, proofs)
     }
 
-    fn no_store(&self, connections: usize, appends: usize) -> Outcome {
+    fn no_store(&self, connections: usize, appends: usize, proofs: Proofs) -> Outcome {
         let folder = self.fresh();
         let served = self.serve(folder.path(), |_| Arc::new(no_store::NoStore::default()));
-        self.run(served, connections, appends)
+        self.run(served, connections, appends, proofs)
     }
 
     fn serve(&self, folder: &Path, store: impl FnOnce(PathBuf) -> Arc<dyn Store>) -> Served {
@@ -134,9 +142,9 @@ impl Bench {
         Served { running: self.runtime.block_on(started).unwrap(), shutdown }
     }
 
-    fn run(&self, served: Served, connections: usize, appends: usize) -> Outcome {
+    fn run(&self, served: Served, connections: usize, appends: usize, proofs: Proofs) -> Outcome {
         let before = served.running.writer_statistics();
-        let mut outcome = Load::new(&served.running, connections, appends).run();
+        let mut outcome = Load::new(&served.running, connections, appends, proofs).run();
         let after = served.running.writer_statistics();
         outcome.frames_per_commit = (after.appends - before.appends) as f64 / (after.batches - before.batches) as f64;
         served.shutdown.cancel();

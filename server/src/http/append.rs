@@ -51,14 +51,14 @@ pub(super) async fn append(
     Parameters(AppendParameters { closing }): Parameters<AppendParameters>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<(StatusCode, Json<Receipt>)> {
+) -> ApiResult<(StatusCode, HeaderMap, Json<Receipt>)> {
     expect_media_type(&headers, OCTETS_MEDIA_TYPE)?;
     // Without a proof, the body is not even read.
     let proof = proof::header(&headers)?;
     let body = body::octets(&relay, body, BODY_BYTES_MAX).await?;
     let digest = FrameDigest::of(&body);
-    proof::verify(&relay, &proof, &address, Verb::Append { closing }, digest)?;
+    let proved = proof::verify(&relay, &proof, &address, Verb::Append { closing }, digest)?;
     let (is_new, receipt) = relay.append(address, body, digest, closing).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(receipt)))
+    Ok((status, proved, Json(receipt)))
 }

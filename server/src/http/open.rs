@@ -31,15 +31,15 @@ pub(super) async fn open(
     Mailbox(address): Mailbox,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<(StatusCode, Json<Opened>)> {
+) -> ApiResult<(StatusCode, HeaderMap, Json<Opened>)> {
     let proof = proof::header(&headers)?;
     let body = body::octets(&relay, body, relay.limits().json_bytes_max).await?;
     if !body.is_empty() {
         expect_media_type(&headers, JSON_MEDIA_TYPE)?;
     }
-    proof::verify(&relay, &proof, &address, Verb::Open, FrameDigest::of(&body))?;
+    let proved = proof::verify(&relay, &proof, &address, Verb::Open, FrameDigest::of(&body))?;
     let request: OpenRequest = if body.is_empty() { OpenRequest::default() } else { json(&body)? };
     let (is_new, opened) = relay.open(address, request.grant.as_deref()).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(opened)))
+    Ok((status, proved, Json(opened)))
 }

@@ -40,7 +40,8 @@ pub(super) struct AddressParameter {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only describes the parameter")]
 pub(super) struct ProofParameter {
-    /// Minutes since the Unix epoch, a dot, and the mailbox key's signature over the request's transcript as base64url.
+    /// Minutes since the Unix epoch, a dot, and as base64url the mailbox key's signature over the request's transcript,
+    /// or a MAC over it by the pass that the answer to a signed request had in `twiza-pass`.
     #[param(rename = "twiza-proof")]
     twiza_proof: String,
 }

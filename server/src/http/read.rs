@@ -46,7 +46,7 @@ pub(super) async fn read(
     Parameters(ReadParameters { after }): Parameters<ReadParameters>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
+    let proved = proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
     let page = relay.page(address, after, relay.limits().page_bytes_max).await?;
     let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(0, frame)).collect();
     let last = match page.head {
@@ -55,5 +55,5 @@ pub(super) async fn read(
     };
     records.push(Encoded::of(&last));
     let body = Body::from_stream(stream::iter(records.into_iter().flat_map(Encoded::octets).map(Ok::<_, Infallible>)));
-    Ok(([(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
+    Ok((proved, [(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
 }

@@ -31,6 +31,7 @@ pub(crate) async fn check<F: AsyncFn() -> Arc<dyn Store>>(empty: F) {
     unknown_mailboxes_are_refused(&*empty().await).await;
     frames_are_chained_in_order(&*empty().await).await;
     a_repeat_is_answered_with_its_first_place(&*empty().await).await;
+    a_repeat_is_recognised_however_many_frames_came_since(&*empty().await).await;
     one_closing_frame_wins(&*empty().await).await;
     mailbox_quotas_keep_a_reserve_for_closing(&*empty().await).await;
     the_relay_quota_holds_across_mailboxes(&*empty().await).await;
@@ -93,6 +94,21 @@ async fn a_repeat_is_answered_with_its_first_place(store: &dyn Store) {
     assert_eq!(repeat, Appended { is_new: false, head: first.head });
     assert_eq!(one(store, append(1, 1, 1024, true), DAYS, &quotas).await, Err(Refused::FrameConflict));
     assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &quotas).await, Err(Refused::FrameConflict));
+}
+
+async fn a_repeat_is_recognised_however_many_frames_came_since(store: &dyn Store) {
+    let quotas = Quotas::default();
+    open(store, 1, DAYS).await;
+    let frames: Vec<_> = (0..100).map(|octet| append(1, octet, 1024, false)).collect();
+    let mut first = Vec::new();
+    for batch in frames.chunks(7) {
+        first.extend(store.append_batch(batch, DAYS, &quotas).await.unwrap());
+    }
+    let repeated = store.append_batch(&frames, DAYS, &quotas).await.unwrap();
+    for (first, repeated) in first.into_iter().zip(repeated) {
+        assert_eq!(repeated.unwrap(), Appended { is_new: false, head: first.unwrap().head });
+    }
+    assert_eq!(store.totals().await.unwrap().frame_bytes, 100 * 1024);
 }
 
 async fn one_closing_frame_wins(store: &dyn Store) {

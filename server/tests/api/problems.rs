@@ -2,7 +2,7 @@
 
 use crate::harness::{NOW, code, frame, key, problem, relay, relay_with};
 use reqwest::Method;
-use twiza_protocol::{AdmissionMode, CoarseTime, MailboxKey, ProblemCode, RelayKey, Verb};
+use twiza_protocol::{AdmissionMode, CoarseTime, FrameDigest, MailboxKey, Pass, ProblemCode, RelayKey, Request, Verb};
 use twiza_relay::admission::GrantDigest;
 
 const OCTETS: &str = "application/octet-stream";
@@ -37,6 +37,29 @@ async fn a_proof_must_fit_and_tells_nothing_otherwise() {
             assert_eq!((answer.code, answer.relay_time), (ProblemCode::ClockSkewed, Some(NOW)));
         }
     }
+}
+
+#[tokio::test]
+async fn a_pass_stands_for_a_signature_in_its_own_mailbox_only() {
+    let relay = relay().await;
+    let (client, known, other) = (&relay.client, key(1), key(2));
+    let opened = client.open(&known, "").await;
+    let pass: Pass = opened.headers()["twiza-pass"].to_str().unwrap().parse().unwrap();
+    client.open(&other, "").await;
+    let (verb, body) = (Verb::Append { closing: false }, FrameDigest::of(&frame(1)));
+    let request = Request { relay: &client.relay, verb, time: NOW, body };
+    let append = async |mailbox: &MailboxKey, octet| {
+        let proof = pass.prove(&mailbox.address(), &request).to_string();
+        let post = client.http.post(format!("{}/frames", client.mailbox(mailbox)));
+        post.header("content-type", OCTETS).header("twiza-proof", proof).body(frame(octet)).send().await.unwrap()
+    };
+    let appended = append(&known, 1).await;
+    assert_eq!(appended.status().as_u16(), 201);
+    assert!(!appended.headers().contains_key("twiza-pass"), "only a signature renews it");
+    assert_eq!(code(append(&known, 2).await).await, ProblemCode::ProofInvalid, "another body");
+    assert_eq!(code(append(&other, 1).await).await, ProblemCode::ProofInvalid, "another mailbox");
+    relay.clock.advance_days(1);
+    assert_eq!(code(append(&known, 1).await).await, ProblemCode::ProofInvalid, "too old");
 }
 
 #[tokio::test]

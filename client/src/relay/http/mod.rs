@@ -2,6 +2,7 @@
 
 mod answer;
 mod arrivals;
+mod passes;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use super::{InboundFrame, Page, RelayConnection, RelayConnector, RelayError, tls
 use crate::clock::Clock;
 use answer::{Body, Cut, JSON_BYTES_MAX, PAGE_BYTES_MAX};
 use async_trait::async_trait;
+use passes::Passes;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -72,7 +74,14 @@ impl RelayConnector for HttpConnector {
             .map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
         let base = format!("https://{}:{}", address.host(), address.port());
         let clock = self.clock.clone();
-        Ok(Arc::new(HttpRelay { address: address.clone(), base, client, clock, correction: AtomicI64::new(0) }))
+        Ok(Arc::new(HttpRelay {
+            address: address.clone(),
+            base,
+            client,
+            clock,
+            correction: AtomicI64::new(0),
+            passes: Passes::default(),
+        }))
     }
 }
 
@@ -83,6 +92,7 @@ struct HttpRelay {
     clock: Arc<dyn Clock>,
     /// Minutes by which the relay's clock is ahead of ours, once it told us.
     correction: AtomicI64,
+    passes: Passes,
 }
 
 impl HttpRelay {
@@ -103,24 +113,33 @@ impl HttpRelay {
         format!("{}/v1/mailboxes/{address}{rest}", self.base)
     }
 
-    fn proof(&self, mailbox: &MailboxKey, verb: Verb, body: &[u8]) -> twiza_protocol::Proof {
-        let request = Request { relay: self.address.key(), verb, time: self.time(), body: FrameDigest::of(body) };
-        mailbox.prove(&request)
+    fn request(&self, verb: Verb, body: FrameDigest) -> Request<'_> {
+        Request { relay: self.address.key(), verb, time: self.time(), body }
     }
 
-    /// Sends a signed request; once more with a corrected clock if the relay says that ours is wrong.
-    async fn signed(
+    /// Sends a request with a proof: by the mailbox's pass where there is one that the relay takes, and else signed;
+    /// once more with a corrected clock if the relay says that ours is wrong.
+    async fn proved(
         &self,
         mailbox: &MailboxKey,
         verb: Verb,
         body: &[u8],
         build: impl Fn() -> RequestBuilder + Send,
     ) -> Result<Response, RelayError> {
-        let attempt = || build().header(PROOF_HEADER, self.proof(mailbox, verb, body).to_string());
-        match self.send(attempt()).await {
+        let (address, body) = (mailbox.address(), FrameDigest::of(body));
+        if let Some(proof) = self.passes.prove(&address, &self.request(verb, body)) {
+            match self.send(build().header(PROOF_HEADER, proof.to_string())).await {
+                Err(error) if is_of_proof(&error) => self.passes.forget(&address),
+                answer => return answer,
+            }
+        }
+        let attempt = || build().header(PROOF_HEADER, mailbox.prove(&self.request(verb, body)).to_string());
+        let answer = match self.send(attempt()).await {
             Err(RelayError::Refused(problem)) if self.learn_time(&problem) => self.send(attempt()).await,
             answer => answer,
-        }
+        }?;
+        self.passes.learn(address, answer.headers());
+        Ok(answer)
     }
 
     fn learn_time(&self, problem: &Problem) -> bool {
@@ -200,7 +219,7 @@ impl RelayConnection for HttpRelay {
             let request = self.client.request(Method::PUT, self.mailbox_url(&address, ""));
             request.header(CONTENT_TYPE, "application/json").body(body.clone())
         };
-        let response = self.signed(mailbox, Verb::Open, &body, build).await.map_err(|error| match error.code() {
+        let response = self.proved(mailbox, Verb::Open, &body, build).await.map_err(|error| match error.code() {
             Some(ProblemCode::GrantRequired) if grant.is_some() => RelayError::GrantRefused,
             _ => error,
         })?;
@@ -214,14 +233,14 @@ impl RelayConnection for HttpRelay {
         let url = self.mailbox_url(&address, &format!("/frames?closing={closing}"));
         let octets = bytes::Bytes::copy_from_slice(frame);
         let build = || self.client.post(&url).header(CONTENT_TYPE, "application/octet-stream").body(octets.clone());
-        let response = self.signed(mailbox, Verb::Append { closing }, frame, build).await?;
+        let response = self.proved(mailbox, Verb::Append { closing }, frame, build).await?;
         self.checked(self.json(response).await?, &address)
     }
 
     async fn read(&self, mailbox: &MailboxKey, after: Sequence) -> Result<Page, RelayError> {
         let address = mailbox.address();
         let url = self.mailbox_url(&address, &format!("/frames?after={after}"));
-        let response = self.signed(mailbox, Verb::Read { after }, b"", || self.client.get(&url)).await?;
+        let response = self.proved(mailbox, Verb::Read { after }, b"", || self.client.get(&url)).await?;
         let mut body = Body::of(response, PAGE_BYTES_MAX);
         let mut decoder = RecordDecoder::default();
         let mut frames = Vec::new();
@@ -249,7 +268,7 @@ impl RelayConnection for HttpRelay {
         let entries = mailboxes.iter().map(|(mailbox, after)| WatchEntry {
             address: mailbox.address(),
             after: *after,
-            proof: self.proof(mailbox, Verb::Watch { after: *after }, b""),
+            proof: mailbox.prove(&self.request(Verb::Watch { after: *after }, FrameDigest::of(b""))),
         });
         let body = serde_json::to_vec(&WatchRequest { mailboxes: entries.collect() });
         let body = body.map_err(|_| RelayError::Protocol("a request that does not encode"))?;
@@ -259,6 +278,11 @@ impl RelayConnection for HttpRelay {
         tokio::spawn(arrivals::tell(response, addresses, sender));
         Ok(receiver)
     }
+}
+
+/// Whether the relay did not take the proof, for whatever reason.
+fn is_of_proof(error: &RelayError) -> bool {
+    matches!(error.code(), Some(ProblemCode::ProofInvalid | ProblemCode::ClockSkewed))
 }
 
 fn next(decoder: &mut RecordDecoder) -> Result<Option<Record>, RelayError> {

@@ -1,7 +1,8 @@
 //! Appending: load what the batch touches, decide, write, commit.
 
+use super::hot::Hot;
 use super::rows;
-use super::{Append, Appended, Days, Quotas, Refused, StoreError, StoreResult};
+use super::{Append, Appended, Days, Quotas, Refused, StoreError, StoreResult, Totals};
 use crate::store::placement::{Placed, Placement};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::collections::HashSet;
@@ -9,42 +10,45 @@ use twiza_protocol::MailboxAddress;
 
 pub(super) struct Batch {
     pub(super) results: Vec<Result<Appended, Refused>>,
-    pub(super) relay_bytes: u64,
+    pub(super) totals: Totals,
+}
+
+/// What a batch writes.
+struct Writes<'a> {
+    /// New frames, in the order of their keys: pages do not tell in which order they came.
+    frames: Vec<(&'a Append, Placed)>,
+    /// Mailboxes whose expiry day moves.
+    aging: HashSet<MailboxAddress>,
 }
 
 pub(super) fn append_batch(
     connection: &mut Connection,
+    hot: &mut Hot,
     appends: &[Append],
     days: Days,
     quotas: &Quotas,
-    relay_bytes: u64,
+    totals: Totals,
 ) -> StoreResult<Batch> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut placement = Placement::new(quotas, relay_bytes);
-    let aging = load(&transaction, appends, days, &mut placement)?;
-
-    let mut frames = Vec::with_capacity(appends.len());
-    let mut touched = HashSet::new();
-    let mut results = Vec::with_capacity(appends.len());
-    for append in appends {
-        let placed = placement.place(append);
-        if let Ok(placed) = &placed {
-            if placed.appended.is_new || aging.contains(&append.address) {
-                touched.insert(append.address);
-            }
-            if placed.appended.is_new {
-                frames.push((append, *placed));
-            }
-        }
-        results.push(placed.map(|placed| placed.appended));
-    }
-    let batch = Batch { results, relay_bytes: placement.relay_bytes() };
-    if touched.is_empty() {
+    hot.make_room();
+    let mut placement = Placement::new(quotas, totals.frame_bytes);
+    let aged = load(&transaction, hot, appends, days, &mut placement)?;
+    let placed: Vec<_> = appends.iter().map(|append| placement.place(append)).collect();
+    let writes = Writes::of(appends, &placed, &aged);
+    let batch = Batch {
+        results: placed.into_iter().map(|placed| placed.map(|placed| placed.appended)).collect(),
+        totals: Totals { frame_bytes: placement.relay_bytes(), ..totals },
+    };
+    if writes.aging.is_empty() && writes.frames.is_empty() {
         return Ok(batch);
     }
-    match write(transaction, &frames, &touched, &placement, days) {
+    let written = writes.write(transaction, hot, &placement, days, batch.totals);
+    if written.is_err() {
+        hot.forget_all();
+    }
+    match written {
         // Only an expiry day was to move: the repeat is answered all the same.
-        Err(StoreError::Full) if frames.is_empty() => Ok(batch),
+        Err(StoreError::Full) if writes.frames.is_empty() => Ok(batch),
         Err(error) => Err(error),
         Ok(()) => Ok(batch),
     }
@@ -53,57 +57,89 @@ pub(super) fn append_batch(
 /// Loads mailboxes and known digests; gives the addresses whose expiry is to move.
 fn load(
     transaction: &Transaction<'_>,
+    hot: &mut Hot,
     appends: &[Append],
     days: Days,
     placement: &mut Placement<'_>,
 ) -> StoreResult<HashSet<MailboxAddress>> {
-    let mut aging = HashSet::new();
+    let mut aged = HashSet::new();
     for append in appends {
-        let slot = match placement.slot(&append.address) {
-            Some(slot) => slot,
-            None => match rows::load_mailbox(transaction, &append.address)? {
-                Some((mailbox, expires)) if expires >= days.today => {
-                    placement.add_mailbox(append.address, mailbox);
-                    if expires < days.expires {
-                        aging.insert(append.address);
-                    }
-                    mailbox.slot
-                }
-                _ => continue,
-            },
-        };
-        if let Some(first) = rows::load_known(transaction, slot, append.digest.as_bytes())? {
+        let Some(mailbox) = hot.load(transaction, &append.address)? else { continue };
+        if mailbox.expires < days.today {
+            continue;
+        }
+        let slot = mailbox.mailbox.slot;
+        if placement.slot(&append.address).is_none() {
+            placement.add_mailbox(append.address, mailbox.mailbox);
+        }
+        if mailbox.expires < days.expires {
+            aged.insert(append.address);
+        }
+        if let Some(first) = mailbox.known(transaction, &append.digest)? {
             placement.add_known(slot, append.digest, first);
         }
     }
-    Ok(aging)
+    Ok(aged)
 }
 
-fn write(
-    transaction: Transaction<'_>,
-    frames: &[(&Append, Placed)],
-    touched: &HashSet<MailboxAddress>,
-    placement: &Placement<'_>,
-    days: Days,
-) -> StoreResult<()> {
-    insert_frames(&transaction, frames)?;
-    for (_, mailbox) in placement.mailboxes().filter(|(address, _)| touched.contains(*address)) {
-        rows::update_mailbox(&transaction, mailbox, days.expires)?;
+impl<'a> Writes<'a> {
+    fn of(appends: &'a [Append], placed: &[Result<Placed, Refused>], aged: &HashSet<MailboxAddress>) -> Self {
+        let accepted = || appends.iter().zip(placed).filter_map(|(append, placed)| Some((append, placed.ok()?)));
+        let aging = accepted().map(|(append, _)| append.address).filter(|address| aged.contains(address)).collect();
+        let mut frames: Vec<_> = accepted().filter(|(_, placed)| placed.appended.is_new).collect();
+        frames.sort_unstable_by_key(|(_, placed)| key(placed));
+        Self { frames, aging }
     }
-    Ok(transaction.commit()?)
+
+    fn write(
+        &self,
+        transaction: Transaction<'_>,
+        hot: &mut Hot,
+        placement: &Placement<'_>,
+        days: Days,
+        totals: Totals,
+    ) -> StoreResult<()> {
+        self.insert_frames(&transaction)?;
+        for (address, mailbox) in placement.mailboxes() {
+            let Some(hot) = hot.load(&transaction, address)? else { continue };
+            let frames = self.frames_of(mailbox.slot);
+            if !frames.is_empty() {
+                let heads = frames.iter().map(|(append, placed)| (append.digest, placed.appended.head));
+                hot.append(&transaction, heads, *mailbox)?;
+            }
+            if self.aging.contains(address) {
+                hot.age(&transaction, days.expires)?;
+            }
+        }
+        if !self.frames.is_empty() {
+            rows::update_totals(&transaction, totals)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn insert_frames(&self, transaction: &Transaction<'_>) -> StoreResult<()> {
+        let mut insert = transaction
+            .prepare_cached("insert into frame (id, digest, chain, closing, octets) values (?1, ?2, ?3, ?4, ?5)")?;
+        for (append, placed) in &self.frames {
+            insert.execute(params![
+                key(placed),
+                append.digest.as_bytes(),
+                placed.appended.head.chain.as_bytes(),
+                append.closing,
+                &append.octets[..]
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// The new frames of one mailbox, in their order.
+    fn frames_of(&self, slot: i64) -> &[(&'a Append, Placed)] {
+        let first = self.frames.partition_point(|(_, placed)| placed.slot < slot);
+        let end = self.frames.partition_point(|(_, placed)| placed.slot <= slot);
+        &self.frames[first..end]
+    }
 }
 
-fn insert_frames(transaction: &Transaction<'_>, frames: &[(&Append, Placed)]) -> StoreResult<()> {
-    let mut insert = transaction
-        .prepare_cached("insert into frame (id, digest, chain, closing, octets) values (?1, ?2, ?3, ?4, ?5)")?;
-    for (append, Placed { slot, appended }) in frames {
-        insert.execute(params![
-            rows::frame_id(*slot, appended.head.sequence),
-            append.digest.as_bytes(),
-            appended.head.chain.as_bytes(),
-            append.closing,
-            &append.octets[..]
-        ])?;
-    }
-    Ok(())
+fn key(placed: &Placed) -> i64 {
+    rows::frame_id(placed.slot, placed.appended.head.sequence)
 }

@@ -21,8 +21,11 @@ const COPY_BYTES: u64 = 4 << 20;
 /// Octets in the log that let nobody write until the copy is done.
 pub(super) const LOG_BYTES_MAX: u64 = 4 * COPY_BYTES;
 
-/// What a frame costs in the log beside its octets: a page each of its neighbours, its digest's and its mailbox's.
-const PAGE_BYTES_PER_FRAME: u64 = 3 * 4096;
+/// What a frame costs in the log beside its octets: a page of its neighbours, and a part of others.
+const PAGE_BYTES_PER_FRAME: u64 = 4096 + 1024;
+
+/// What a commit costs in the log beside its frames.
+const PAGE_BYTES_PER_COMMIT: u64 = 3 * 4096;
 
 /// Pages that may be left to be copied between two batches.
 const PAGES_LEFT_MAX: i64 = 256;
@@ -44,9 +47,9 @@ impl Checkpoints {
         Ok(Self { connection, log_bytes: 0, copying: None })
     }
 
-    /// Told of the frames that a commit wrote or deleted, and of their octets.
+    /// Told of the rows that a commit wrote or deleted, and of the octets of frames among them.
     pub(super) const fn committed(&mut self, frames: u64, bytes: u64) {
-        self.log_bytes += frames * PAGE_BYTES_PER_FRAME + bytes;
+        self.log_bytes += PAGE_BYTES_PER_COMMIT + frames * PAGE_BYTES_PER_FRAME + bytes;
     }
 
     /// Called by the writer between two batches.

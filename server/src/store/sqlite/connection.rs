@@ -9,10 +9,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages of 4 KiB that the writing connection keeps: a batch touches pages all over the database, because slots are
 /// random.
-const WRITER_CACHE_PAGES: u32 = 2048;
+const WRITER_CACHE_PAGES: u32 = 4096;
 
 /// One file per step, in order. A database remembers in `user_version` how many it has had.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/relay/sqlite/0001_mailboxes.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../migrations/relay/sqlite/0001_mailboxes.sql"),
+    include_str!("../../../../migrations/relay/sqlite/0002_tails.sql"),
+];
 
 /// A database file, and how to connect to it.
 #[derive(Debug, Clone)]
@@ -63,6 +66,10 @@ pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
     let applied: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if applied > MIGRATIONS.len() {
         return Err(StoreError::Newer);
+    }
+    if applied == MIGRATIONS.len() {
+        // Nothing is written, and no start waits for the disk.
+        return Ok(());
     }
     for migration in &MIGRATIONS[applied..] {
         transaction.execute_batch(migration)?;

@@ -13,6 +13,7 @@ mod append;
 mod checkpoint;
 mod connection;
 mod error;
+mod hot;
 mod open;
 pub(crate) mod parcel;
 mod read;
@@ -28,6 +29,7 @@ use super::{
 use checkpoint::Checkpoints;
 use connection::Database;
 use futures_util::future::BoxFuture;
+use hot::Hot;
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::Path;
@@ -49,10 +51,8 @@ struct Writer {
     database: Database,
     connection: Connection,
     checkpoints: Checkpoints,
-    /// Octets of frames in all mailboxes.
-    relay_bytes: u64,
-    /// Mailboxes, expired ones that are not swept yet included.
-    mailboxes: u64,
+    hot: Hot,
+    totals: Totals,
 }
 
 impl SqliteStore {
@@ -107,15 +107,15 @@ impl Writer {
     fn open(database: Database) -> StoreResult<Self> {
         let mut connection = database.writer()?;
         connection::migrate(&mut connection)?;
-        let Totals { mailboxes, frame_bytes } = read::totals(&connection)?;
+        let totals = rows::load_totals(&connection)?;
         let checkpoints = Checkpoints::new(&database)?;
-        Ok(Self { database, connection, checkpoints, relay_bytes: frame_bytes, mailboxes })
+        Ok(Self { database, connection, checkpoints, hot: Hot::default(), totals })
     }
 
     /// Runs one transaction. After a failure SQLite has rolled it back; where even that failed, nobody can tell what
     /// state the connection is in, and the next transaction has a new one.
-    fn transact<T>(&mut self, work: impl FnOnce(&mut Connection) -> StoreResult<T>) -> StoreResult<T> {
-        let result = work(&mut self.connection);
+    fn transact<T>(&mut self, work: impl FnOnce(&mut Connection, &mut Hot) -> StoreResult<T>) -> StoreResult<T> {
+        let result = work(&mut self.connection, &mut self.hot);
         if !self.connection.is_autocommit() {
             self.connection = self.database.writer()?;
         }
@@ -128,11 +128,10 @@ impl Writer {
         days: Days,
         quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Opening, Refused>>> {
-        let before = self.mailboxes;
-        let opened = self.transact(|connection| open::open_batch(connection, addresses, days, quotas, before))?;
-        self.mailboxes = opened.mailboxes;
-        self.relay_bytes = self.relay_bytes.saturating_sub(opened.bytes_deleted);
-        self.checkpoints.committed(addresses.len() as u64, opened.bytes_deleted);
+        let before = self.totals;
+        let opened =
+            self.transact(|connection, hot| open::open_batch(connection, hot, addresses, days, quotas, before))?;
+        self.committed(addresses.len(), opened.totals);
         Ok(opened.results)
     }
 
@@ -143,11 +142,17 @@ impl Writer {
         quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         self.checkpoints.between_batches();
-        let before = self.relay_bytes;
-        let batch = self.transact(|connection| append::append_batch(connection, appends, days, quotas, before))?;
-        self.relay_bytes = batch.relay_bytes;
-        self.checkpoints.committed(appends.len() as u64, batch.relay_bytes - before);
+        let before = self.totals;
+        let batch =
+            self.transact(|connection, hot| append::append_batch(connection, hot, appends, days, quotas, before))?;
+        self.committed(appends.len(), batch.totals);
         Ok(batch.results)
+    }
+
+    /// Takes note of a commit.
+    fn committed(&mut self, rows: usize, totals: Totals) {
+        self.checkpoints.committed(rows as u64, totals.frame_bytes.abs_diff(self.totals.frame_bytes));
+        self.totals = totals;
     }
 
     /// Where a whole batch does not fit on the disk, some of it may: repeats, and smaller frames.
@@ -170,13 +175,13 @@ impl Writer {
 
     fn sweep_step(&mut self, today: ExpiryDay) -> StoreResult<sweep::Step> {
         self.checkpoints.between_batches();
-        let step = self.transact(|connection| sweep::step(connection, today))?;
+        let before = self.totals;
+        let step = self.transact(|connection, _| sweep::step(connection, today, before))?;
         match step {
-            sweep::Step::Partial { bytes } => self.checkpoints.committed(sweep::FRAMES_PER_STEP, bytes),
-            sweep::Step::Deleted { bytes } => {
-                self.relay_bytes = self.relay_bytes.saturating_sub(bytes);
-                self.mailboxes = self.mailboxes.saturating_sub(1);
-                self.checkpoints.committed(sweep::FRAMES_PER_STEP, 0);
+            sweep::Step::Partial(totals) => self.committed(sweep::FRAMES_PER_STEP as usize, totals),
+            sweep::Step::Deleted(address, totals) => {
+                self.hot.forget(&address);
+                self.committed(sweep::FRAMES_PER_STEP as usize, totals);
             }
             sweep::Step::Done => self.checkpoints.truncate()?,
         }
@@ -189,8 +194,8 @@ fn sweep_all(writer: &Mutex<Option<Writer>>, today: ExpiryDay) -> StoreResult<u6
     let mut swept = 0;
     loop {
         match open_writer(&mut writer.blocking_lock())?.sweep_step(today)? {
-            sweep::Step::Partial { .. } => {}
-            sweep::Step::Deleted { .. } => swept += 1,
+            sweep::Step::Partial(_) => {}
+            sweep::Step::Deleted(..) => swept += 1,
             sweep::Step::Done => return Ok(swept),
         }
     }
@@ -235,7 +240,7 @@ impl Store for SqliteStore {
     }
 
     fn totals(&self) -> BoxFuture<'_, StoreResult<Totals>> {
-        Box::pin(self.readers.read(read::totals))
+        Box::pin(self.readers.read(rows::load_totals))
     }
 
     fn check(&self) -> BoxFuture<'_, StoreResult<()>> {

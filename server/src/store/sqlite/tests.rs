@@ -92,7 +92,50 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     drop(store);
     let store = fresh(&folder, "db").await;
     assert_eq!(store.head(address(1), DAYS.today).await.unwrap(), head);
-    assert_eq!(open_writer(&mut store.writer.lock().await).unwrap().relay_bytes, 20 * 1024);
+    assert_eq!(open_writer(&mut store.writer.lock().await).unwrap().totals.frame_bytes, 20 * 1024);
+}
+
+#[tokio::test]
+async fn a_tail_of_any_length_is_found_again_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    drop(store);
+    let frames: Vec<_> = (0..70).map(|octet| append(1, octet, 1024, octet == 69)).collect();
+    for (place, frame) in (1..).zip(&frames) {
+        let store = fresh(&folder, "db").await;
+        let appended = store.append_batch(std::slice::from_ref(frame), DAYS, &Quotas::default()).await.unwrap();
+        let head = appended[0].unwrap().head;
+        assert_eq!(head.sequence, Sequence(place));
+        drop(store);
+        let store = fresh(&folder, "db").await;
+        assert_eq!(store.head(address(1), DAYS.today).await.unwrap(), Some(head));
+        let page = store.page(address(1), Sequence(place - 1), 1, DAYS.today).await.unwrap().unwrap();
+        assert_eq!(page.head, Some(head));
+        let repeated = store.append_batch(&frames[..place as usize], DAYS, &Quotas::default()).await.unwrap();
+        assert!(repeated.into_iter().all(|repeated| !repeated.unwrap().is_new));
+    }
+}
+
+#[tokio::test]
+async fn what_expired_makes_room_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    let file = folder.path().join("db");
+    let mut lengths = Vec::new();
+    for day in [100, 200, 300] {
+        let days = Days { today: ExpiryDay(day), expires: ExpiryDay(day + 30) };
+        store.sweep(days.today).await.unwrap();
+        assert_eq!(store.totals().await.unwrap(), Totals::default());
+        for name in 1..=10 {
+            store.open_batch(&[address(name)], days, &Quotas::default()).await.unwrap();
+            let frames: Vec<_> = (0..50).map(|octet| append(name, octet, 4096, false)).collect();
+            store.append_batch(&frames, days, &Quotas::default()).await.unwrap();
+        }
+        store.sweep(days.today).await.unwrap();
+        lengths.push(file.metadata().unwrap().len());
+    }
+    assert!(lengths[0] > 500 * 4096 && lengths[2] <= lengths[0] + lengths[0] / 50, "{lengths:?}");
 }
 
 #[tokio::test]

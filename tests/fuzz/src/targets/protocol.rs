@@ -6,7 +6,7 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use twiza_protocol::proof::Proof;
 use twiza_protocol::{
-    Describe, Frame, FrameDigest, FrameSize, MailboxAddress, OpenRequest, Opened, Problem, Receipt, Record,
+    Describe, Frame, FrameDigest, FrameSize, MailboxAddress, OpenRequest, Opened, PassProof, Problem, Receipt, Record,
     RecordDecoder, RelayAddress, RelayKey, StreamError, WatchRequest,
 };
 
@@ -39,7 +39,7 @@ pub fn relay_address(data: &[u8]) -> bool {
 
 /// A proof as a header has it.
 pub fn proof(data: &[u8]) -> bool {
-    text::<Proof>(data)
+    text::<Proof>(data) | text::<PassProof>(data)
 }
 
 /// A body that is read is written as a body that reads as the same.

@@ -1,0 +1,138 @@
+//! What a relay takes while nobody does anything, and how soon it answers.
+//!
+//! `cargo bench -p twiza-relay --bench footprint`, with `TWIZA_BENCH_DIR` naming a folder on the disk; after `--`, how
+//! many frames of 1 KiB the relay begins with (a million without it).
+//!
+//! The relay is the built program, in a process of its own: resident memory is what Linux tells of that process. The
+//! watchers are TLS connections of this one, each with one live watch of its own mailbox.
+
+#[path = "../reading/connection.rs"]
+#[expect(dead_code, reason = "the other benchmarks need more of it")]
+mod connection;
+#[path = "../growth/filled.rs"]
+#[expect(dead_code, reason = "the other benchmark needs more of it")]
+mod filled;
+#[path = "../../tests/support/pinned.rs"]
+mod pinned;
+
+use connection::Connection;
+use filled::Filled;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use twiza_protocol::{
+    FrameDigest, MailboxKey, RelayAddress, RelayKey, Request, Sequence, Verb, WatchEntry, WatchRequest,
+};
+use twiza_relay::{Clock, Settings, SystemClock, cli};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_twiza-relay");
+const WATCHERS: usize = 5000;
+const MAILBOXES: usize = 10_000;
+const FRAME_BYTES: usize = 1024;
+
+/// A head's record as a chunk: two digits, two line ends.
+const HEAD_CHUNK_BYTES: usize = 112 + 6;
+
+fn main() {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let frames = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    let parent = std::env::var_os("TWIZA_BENCH_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let folder = tempfile::tempdir_in(parent).unwrap();
+    let data = folder.path().join("relay");
+    let mut settings = Settings::in_folder(data.clone());
+    settings.listen = "127.0.0.1:0".parse().unwrap();
+    cli::init::create(&settings).unwrap();
+    std::fs::write(data.join("relay.toml"), format!("connections_max = {}\n", 2 * WATCHERS)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut filled = Filled::new(&data, MAILBOXES, FRAME_BYTES).await;
+        filled.append(frames).await;
+        filled.close().await;
+        println!("program: {:.1} MB", std::fs::metadata(PROGRAM).unwrap().len() as f64 / 1e6);
+        let mut relay = Relay::start(&data).await;
+        relay.watched().await;
+        relay.stop();
+    });
+}
+
+struct Relay {
+    program: Child,
+    key: RelayKey,
+    socket: SocketAddr,
+}
+
+impl Relay {
+    async fn start(data: &Path) -> Self {
+        let started = Instant::now();
+        let mut program = Command::new(PROGRAM)
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address: RelayAddress = line.trim().parse().unwrap();
+        let relay = Self { program, key: *address.key(), socket: SocketAddr::from(([127, 0, 0, 1], address.port())) };
+        let mut connection = relay.connect().await;
+        connection.send("GET /v1/relay HTTP/1.1", b"").await;
+        connection.object().await;
+        println!("start to first answer: {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+        relay
+    }
+
+    async fn connect(&self) -> Connection {
+        Connection::to(self.socket, self.key).await
+    }
+
+    fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.program.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    async fn watched(&mut self) {
+        let idle = self.resident_kib();
+        println!("resident, idle: {:.1} MiB", idle as f64 / 1024.0);
+        let mut watchers = Vec::new();
+        let started = Instant::now();
+        for name in 0..WATCHERS {
+            watchers.push(self.watch(name).await);
+        }
+        let connecting = started.elapsed();
+        // Buffers of handshakes are given back once other connections have been at work.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let watched = self.resident_kib();
+        println!(
+            "resident with {WATCHERS} idle watchers: {:.1} MiB, {:.1} KiB for each ({:.1} s to connect)",
+            watched as f64 / 1024.0,
+            (watched - idle) as f64 / WATCHERS as f64,
+            connecting.as_secs_f64(),
+        );
+    }
+
+    async fn watch(&self, name: usize) -> Connection {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&(name as u64).to_be_bytes());
+        let mailbox = MailboxKey::from_seed(&seed);
+        let (address, after, time) = (mailbox.address(), Sequence::START, SystemClock.now());
+        let body = FrameDigest::of(b"");
+        let prove = |verb| mailbox.prove(&Request { relay: &self.key, verb, time, body });
+        let mut connection = self.connect().await;
+        let proof = prove(Verb::Open);
+        connection.send(&format!("PUT /v1/mailboxes/{address} HTTP/1.1\r\ntwiza-proof: {proof}"), b"").await;
+        connection.object().await;
+        let mailboxes = vec![WatchEntry { address, after, proof: prove(Verb::Watch { after }) }];
+        let watch = serde_json::to_vec(&WatchRequest { mailboxes }).unwrap();
+        connection.send("POST /v1/watch HTTP/1.1\r\ncontent-type: application/json", &watch).await;
+        connection.head_and(HEAD_CHUNK_BYTES).await;
+        connection
+    }
+
+    fn stop(&mut self) {
+        self.program.kill().unwrap();
+        self.program.wait().unwrap();
+    }
+}
