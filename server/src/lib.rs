@@ -20,6 +20,7 @@ pub mod folder;
 pub mod http;
 mod hub;
 mod log;
+mod news;
 mod private_file;
 pub mod relay;
 mod room;

@@ -3,6 +3,7 @@
 use crate::admission::{Admission, GrantDigest};
 use crate::folder::Folder;
 use crate::store::Quotas;
+use crate::store::postgres::DatabaseUrl;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -56,6 +57,9 @@ pub struct Settings {
     /// The data folder. Not in the file, which lies there.
     #[serde(skip)]
     pub data: PathBuf,
+    /// The PostgreSQL database that this relay's nodes share; without it, a file in the data folder. Its `Debug` shows
+    /// nothing.
+    pub database: Option<DatabaseUrl>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// The host that people reach the relay at.
@@ -108,6 +112,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: PathBuf::from("."),
+            database: None,
             listen: SocketAddr::from(([0, 0, 0, 0], twiza_protocol::relay_address::DEFAULT_PORT)),
             public_host: None,
             public_port: None,
@@ -288,7 +293,9 @@ mod tests {
     #[test]
     fn the_example_names_every_key() {
         let toml::Value::Table(defaults) = toml::Value::try_from(Settings::default()).unwrap() else { panic!() };
-        for key in defaults.keys().map(String::as_str).chain(["public_host", "public_port", "certificate_file"]) {
+        for key in
+            defaults.keys().map(String::as_str).chain(["database", "public_host", "public_port", "certificate_file"])
+        {
             assert!(EXAMPLE.contains(key), "{key} is missing");
         }
     }

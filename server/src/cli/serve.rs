@@ -7,6 +7,7 @@ use crate::folder::Folder;
 use crate::log;
 use crate::run;
 use crate::settings::{LogFormat, LogLevel, Settings, TransportMode};
+use crate::store::postgres::DatabaseUrl;
 use anyhow::Context;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -26,6 +27,10 @@ pub struct Arguments {
 /// Settings by flag or environment. The settings file explains them.
 #[derive(Debug, clap::Args)]
 pub struct Overrides {
+    /// The PostgreSQL database that this relay's nodes share. Others on this machine can see a password given here: use
+    /// the variable, the settings file or ~/.pgpass
+    #[arg(long, env = "TWIZA_RELAY_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: Option<DatabaseUrl>,
     /// Where to listen; with port 0, a free one
     #[arg(long, env = "TWIZA_RELAY_LISTEN")]
     listen: Option<SocketAddr>,
@@ -67,6 +72,7 @@ impl Overrides {
         set(&mut settings.retention_days, self.retention_days);
         set(&mut settings.log_format, self.log_format);
         set(&mut settings.log_level, self.log_level);
+        settings.database = self.database.or(settings.database.take());
         settings.public_host = self.public_host.or(settings.public_host.take());
         settings.public_port = self.public_port.or(settings.public_port);
         settings.certificate_file = self.certificate_file.or(settings.certificate_file.take());
