@@ -5,6 +5,7 @@ mod crash;
 mod full_disk;
 mod harness;
 mod logs;
+mod nodes;
 #[path = "../support/pinned.rs"]
 mod pinned;
 mod problems;

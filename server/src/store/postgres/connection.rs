@@ -21,7 +21,7 @@ pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 const MIGRATION_LOCK: i64 = 0x7477_697a_6101;
 
 /// One file per step, in order. The database remembers in `schema_version` how many it has had.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/relay/postgres/0001_mailboxes.sql")];
+pub(super) const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/relay/postgres/0001_mailboxes.sql")];
 
 /// What a connection is set to, whatever the server's defaults are. Why:
 /// - what is confirmed has to be on the disk; where the server goes further than that, with standbys, it stays so;

@@ -247,7 +247,14 @@ impl Store for PostgresStore {
     }
 
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>> {
-        Box::pin(async move { sweep::sweep(&mut *self.pool.acquire().await?, today, &self.node).await })
+        Box::pin(async move {
+            let mut connection = self.pool.acquire().await?;
+            let swept = sweep::sweep(&mut connection, today, &self.node).await;
+            if let Err(StoreError::Away(_)) = swept {
+                connection.close_on_drop();
+            }
+            swept
+        })
     }
 
     fn news(&self) -> BoxFuture<'_, News> {
