@@ -31,7 +31,10 @@ pub(crate) fn programs() -> Option<PathBuf> {
     let number = |name: &OsStr| name.to_str().and_then(|name| name.parse::<u32>().ok());
     versions.sort_by_key(|version| std::cmp::Reverse(number(&version.file_name())));
     let debian = versions.into_iter().map(|version| version.path().join("bin"));
-    std::env::split_paths(&path).chain(debian).find(|folder| folder.join("initdb").is_file())
+    let mut found =
+        std::env::split_paths(&path).chain(debian).filter_map(|folder| folder.join("initdb").canonicalize().ok());
+    // A link on the search path leads to where the others are.
+    found.find_map(|initdb| initdb.parent().map(Path::to_owned))
 }
 
 /// Root gives the folder to the user whom Debian's package makes, who is to run the server.

@@ -156,12 +156,12 @@ async fn write(
     if decided.touched.is_empty() {
         return Ok(HashSet::new());
     }
-    let (addresses, touched): (Vec<_>, Vec<_>) = decided.touched.iter().unzip();
-    let (was_at, mailboxes): (Vec<_>, Vec<_>) = touched.into_iter().copied().unzip();
+    let addresses = decided.touched.keys();
+    let (was_at, mailboxes): (Vec<Sequence>, Vec<Mailbox>) = decided.touched.values().copied().unzip();
     let heads = || mailboxes.iter().map(|mailbox| &mailbox.head);
     let frames = &decided.frames;
     let moved: Vec<Option<i64>> = sqlx::query_scalar(include_str!("append_write.sql"))
-        .bind(addresses.iter().map(|address| &address.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(addresses.map(|address| &address.as_bytes()[..]).collect::<Vec<_>>())
         .bind(mailboxes.iter().map(|mailbox| mailbox.slot).collect::<Vec<_>>())
         .bind(was_at.iter().map(|sequence| rows::integer(sequence.0)).collect::<Vec<_>>())
         .bind(heads().map(|head| rows::integer(head.sequence.0)).collect::<Vec<_>>())

@@ -39,7 +39,7 @@ pub use url::{DatabaseUrl, DatabaseUrlError};
 /// Parts of the totals that nodes write to.
 const PARTS: u64 = 64;
 
-/// A write is tried on the connection that there is, and on a new one.
+/// What is lost with its connection is done once more on another.
 const ATTEMPTS: usize = 2;
 
 /// Mailboxes in a PostgreSQL database.
@@ -127,27 +127,21 @@ impl PostgresStore {
         Ok(results)
     }
 
-    /// Runs one statement that reads. Connections that were lost while they were idle show only now: after a restart of
-    /// the database, each of them.
+    /// Runs one statement that reads.
     async fn read<T>(
         &self,
         statement: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, StoreResult<T>>,
     ) -> StoreResult<T> {
-        in_time(async {
-            loop {
-                let idle = self.pool.num_idle();
-                let mut connection = self.pool.acquire().await?;
-                match statement(&mut connection).await {
-                    Err(StoreError::Away(_)) if idle > 0 => connection.close_on_drop(),
-                    Err(StoreError::Away(error)) => {
-                        connection.close_on_drop();
-                        return Err(StoreError::Away(error));
-                    }
-                    other => return other,
-                }
+        let mut result = Err(StoreError::Closed);
+        for _ in 0..ATTEMPTS {
+            let mut connection = self.pool.acquire().await?;
+            result = in_time(statement(&mut connection)).await;
+            if !matches!(result, Err(StoreError::Away(_))) {
+                break;
             }
-        })
-        .await
+            connection.close_on_drop();
+        }
+        result
     }
 }
 

@@ -138,7 +138,7 @@ async fn connections_that_are_cut_are_replaced_and_watchers_told_to_look() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_write_to_the_same_mailboxes_in_any_order_get_on() {
     const MAILBOXES: u8 = 20;
-    const BATCHES: u8 = 25;
+    const BATCHES: u8 = 12;
     let Some(cluster) = Cluster::shared() else { return };
     let (url, quotas) = (cluster.database(), Quotas::default());
     let (one, two) = (Arc::new(store(&url).await), Arc::new(store(&url).await));

@@ -36,7 +36,8 @@ impl Load {
             assert!(ways[0].open(&key(mailbox), "").await.status().is_success());
             for name in 0..PUBLISHERS_PER_MAILBOX {
                 let mut ways = ways.to_vec();
-                ways.rotate_left(usize::from(name) % ways.len());
+                let first = usize::from(name) % ways.len();
+                ways.rotate_left(first);
                 let publisher = Publisher { ways, broken_max, mailbox, name };
                 publishers.spawn(publisher.publish(tell.clone(), stop.clone()));
             }

@@ -6,7 +6,7 @@ use super::load::{Load, MAILBOXES};
 use crate::crash::{Program, relay};
 use crate::harness::{TestClient, Watching, key};
 use std::net::SocketAddr;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use twiza_protocol::{Record, Sequence};
 
 const ROUNDS: usize = 2;
@@ -28,9 +28,9 @@ async fn a_rolling_restart_is_not_noticed() {
     let client = nodes[0].client.at(entrance);
 
     let mut load = Load::start(std::slice::from_ref(&client), BROKEN_MAX).await;
-    let (end, ended) = watch::channel(None);
+    let end = CancellationToken::new();
     let watchers: Vec<_> =
-        (0..MAILBOXES).map(|mailbox| tokio::spawn(follow(client.clone(), mailbox, ended.clone()))).collect();
+        (0..MAILBOXES).map(|mailbox| tokio::spawn(follow(client.clone(), mailbox, end.clone()))).collect();
     for _ in 0..ROUNDS {
         for (node, listen) in nodes.iter_mut().zip(listens) {
             load.acknowledged(ACKNOWLEDGED).await;
@@ -41,14 +41,14 @@ async fn a_rolling_restart_is_not_noticed() {
     }
     load.stop().await;
     load.check(&client).await;
-    end.send(Some(())).unwrap();
+    end.cancel();
     for watcher in watchers {
         watcher.await.unwrap();
     }
 }
 
 /// Watches a mailbox for as long as it takes, again after each end, and misses nothing. At the end, it has all.
-async fn follow(client: TestClient, mailbox: u8, mut ended: watch::Receiver<Option<()>>) {
+async fn follow(client: TestClient, mailbox: u8, end: CancellationToken) {
     let (key, mut place) = (key(mailbox), 0);
     loop {
         let Ok(answer) = client.try_watch(vec![client.entry(&key, place)]).await else { continue };
@@ -56,7 +56,7 @@ async fn follow(client: TestClient, mailbox: u8, mut ended: watch::Receiver<Opti
         loop {
             let record = tokio::select! {
                 record = watching.next() => record,
-                _ = ended.wait_for(Option::is_some) => {
+                () = end.cancelled() => {
                     let last = crate::crash::stored(&client, mailbox).await.len() as u64;
                     while place < last {
                         place = next_place(watching.next().await, place);
