@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
+/// A socket in a folder of its own meets no other.
+const PORT: u16 = 5432;
+
 static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
 
 /// A PostgreSQL server of this process.
@@ -26,6 +29,7 @@ pub struct Cluster {
     /// Who it runs as, where that is not this process's own user.
     user: Option<&'static str>,
     folder: TempDir,
+    port: u16,
     databases: AtomicU32,
     /// A shell that ends the server when its standard input does.
     keeper: Child,
@@ -53,6 +57,21 @@ impl Cluster {
     /// As [`Cluster::shared`].
     #[must_use]
     pub fn own() -> Option<Self> {
+        Self::installed(PORT, None)
+    }
+
+    /// A server of one's own that can be reached over TLS as well, at a port of this machine, with this certificate
+    /// and its private key, PEM.
+    ///
+    /// # Panics
+    /// As [`Cluster::shared`].
+    #[must_use]
+    pub fn over_tls(certificate: &str, key: &str) -> Option<Self> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::installed(free, Some([certificate, key]))
+    }
+
+    fn installed(port: u16, tls: Option<[&str; 2]>) -> Option<Self> {
         let Some(programs) = script::programs() else {
             let missing = "PostgreSQL's server is not installed (apt-get install postgresql)";
             assert!(std::env::var_os("CI").is_none(), "{missing}, and nothing may be skipped where CI is set");
@@ -60,18 +79,18 @@ impl Cluster {
             writeln!(std::io::stderr(), "SKIPPED: {missing}").unwrap();
             return None;
         };
-        Some(Self::start(programs))
+        Some(Self::start(programs, port, tls))
     }
 
-    fn start(programs: PathBuf) -> Self {
+    fn start(programs: PathBuf, port: u16, tls: Option<[&str; 2]>) -> Self {
         let folder = tempfile::Builder::new().prefix("twiza-pg-").tempdir().unwrap();
         let user = script::other_user(folder.path());
-        let mut shell = script::keep(&programs, user, folder.path());
+        let mut shell = script::keep(&programs, user, folder.path(), port, tls);
         let mut keeper = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut said).unwrap();
         assert_eq!(said.trim(), "ready", "PostgreSQL does not start: see above");
-        Self { programs, user, folder, databases: AtomicU32::new(0), keeper }
+        Self { programs, user, folder, port, databases: AtomicU32::new(0), keeper }
     }
 
     /// Makes a new database, and gives its URL.
@@ -81,9 +100,16 @@ impl Cluster {
     #[must_use]
     pub fn database(&self) -> String {
         let name = format!("twiza_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.run("createdb", &["--host", self.socket(), "--username", "twiza", &name]);
+        let port = self.port.to_string();
+        self.run("createdb", &["--host", self.socket(), "--port", &port, "--username", "twiza", &name]);
         let folder = self.socket().replace('/', "%2F");
-        format!("postgres://twiza@{folder}/{name}")
+        format!("postgres://twiza@{folder}:{port}/{name}")
+    }
+
+    /// The port that it listens at, where that is over TLS.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Runs SQL as a superuser in a database of [`Cluster::database`], beside whoever else uses it.

@@ -8,14 +8,21 @@ use std::process::Command;
 /// Makes a cluster and starts it, says so, and ends it once standard input does.
 const KEEP: &str = r#"
 set -e
-programs=$1 folder=$2
+programs=$1 folder=$2 port=$3
+umask 077
 "$programs/initdb" --auth=trust --username=twiza --encoding=UTF8 --no-locale --no-sync --pgdata="$folder/data" >/dev/null
 cat >> "$folder/data/postgresql.conf" <<END
 listen_addresses = ''
 unix_socket_directories = '$folder'
+port = $port
 shared_buffers = '64MB'
 max_connections = 200
 END
+if [ -n "$TLS_CERTIFICATE" ]; then
+    printf '%s' "$TLS_CERTIFICATE" > "$folder/data/server.crt"
+    printf '%s' "$TLS_KEY" > "$folder/data/server.key"
+    printf "listen_addresses = '127.0.0.1'\nssl = on\n" >> "$folder/data/postgresql.conf"
+fi
 end() { "$programs/pg_ctl" --silent --mode=immediate --wait --pgdata="$folder/data" stop || true; rm -rf "$folder"; }
 trap end EXIT
 "$programs/pg_ctl" --silent --wait --pgdata="$folder/data" --log="$folder/log" start </dev/null >/dev/null
@@ -54,9 +61,11 @@ pub(crate) fn other_user(folder: &Path) -> Option<&'static str> {
 }
 
 /// The shell that keeps a cluster.
-pub(crate) fn keep(programs: &Path, user: Option<&str>, folder: &Path) -> Command {
+pub(crate) fn keep(programs: &Path, user: Option<&str>, folder: &Path, port: u16, tls: Option<[&str; 2]>) -> Command {
     let mut shell = command(user, Path::new("sh"));
-    shell.args(["-c", KEEP, "sh"]).args([programs, folder]);
+    shell.args(["-c", KEEP, "sh"]).args([programs, folder]).arg(port.to_string());
+    let [certificate, key] = tls.unwrap_or_default();
+    shell.env("TLS_CERTIFICATE", certificate).env("TLS_KEY", key);
     shell
 }
 

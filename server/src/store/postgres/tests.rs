@@ -91,6 +91,35 @@ async fn nodes_may_start_on_an_empty_database_at_once() {
 }
 
 #[tokio::test]
+async fn the_way_to_a_database_elsewhere_is_checked() {
+    let authority = |name: &str| {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&pair).unwrap();
+        (certificate.pem(), pair.serialize_pem())
+    };
+    let (certificate, private) = authority("localhost");
+    let Some(cluster) = Cluster::over_tls(&certificate, &private) else { return };
+    let database = cluster.database();
+    let name = database.rsplit('/').next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = |root: &str| {
+        let file = folder.path().join(root);
+        format!(
+            "postgres://twiza@localhost:{}/{name}?sslmode=verify-full&sslrootcert={}",
+            cluster.port(),
+            file.display()
+        )
+    };
+    std::fs::write(folder.path().join("right"), certificate).unwrap();
+    std::fs::write(folder.path().join("wrong"), authority("localhost").0).unwrap();
+    let store = store(&url("right")).await;
+    let encrypted = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+    let mut connection = store.pool.acquire().await.unwrap();
+    assert!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(&mut *connection).await.unwrap());
+    assert!(matches!(try_store(&url("wrong")).await, Err(StoreError::Away(_))));
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_what_does_not_fit_and_recovers() {
     let Some(cluster) = Cluster::shared() else { return };
     let (url, quotas) = (cluster.database(), Quotas::default());
