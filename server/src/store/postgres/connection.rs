@@ -26,7 +26,8 @@ pub(super) const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/r
 /// What a connection is set to, whatever the server's defaults are. Why:
 /// - what is confirmed has to be on the disk; where the server goes further than that, with standbys, it stays so;
 /// - each statement has to see what was committed before it;
-/// - a plan that was good for an empty table is not good for a full one;
+/// - a plan that was good for an empty table is not good for a full one, and making one anew for each batch is dear:
+///   the statements here have one good plan each, whatever is in the tables;
 /// - a batch of large frames would go through temporary files, which would outlive what is deleted.
 const SESSION: &str = "\
     select set_config('synchronous_commit', case current_setting('synchronous_commit')
@@ -34,6 +35,7 @@ const SESSION: &str = "\
     set default_transaction_isolation = 'read committed';
     set enable_seqscan = off;
     set jit = off;
+    set plan_cache_mode = force_generic_plan;
     set work_mem = '128MB';";
 
 /// The connections of a node. None is made before it is needed.
