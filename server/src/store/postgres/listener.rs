@@ -14,7 +14,7 @@ use data_encoding::BASE64URL_NOPAD;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use twiza_protocol::Sequence;
 
@@ -33,7 +33,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Listener {
     options: PgConnectOptions,
-    node: NodeName,
+    /// This node's.
+    name: watch::Receiver<NodeName>,
     connection: Option<PgListener>,
     waiting: VecDeque<News>,
 }
@@ -41,17 +42,17 @@ pub(super) struct Listener {
 enum Told {
     News(Option<String>),
     Silence,
-    /// A write failed, and may be done or not: this node's own watchers were not told.
+    /// A write failed, and may be done or not: this node has another name, and its own watchers were not told.
     Doubt,
 }
 
 impl Listener {
-    pub(super) const fn new(options: PgConnectOptions, node: NodeName) -> Self {
-        Self { options, node, connection: None, waiting: VecDeque::new() }
+    pub(super) const fn new(options: PgConnectOptions, name: watch::Receiver<NodeName>) -> Self {
+        Self { options, name, connection: None, waiting: VecDeque::new() }
     }
 
     /// What another node did next.
-    pub(super) async fn next(&mut self, doubt: &Notify) -> News {
+    pub(super) async fn next(&mut self) -> News {
         loop {
             if let Some(news) = self.waiting.pop_front() {
                 return news;
@@ -65,7 +66,7 @@ impl Listener {
                     Ok(told) => Told::News(told.ok().flatten().map(|told| told.payload().to_owned())),
                     Err(_) => Told::Silence,
                 },
-                () = doubt.notified() => Told::Doubt,
+                _ = self.name.changed() => Told::Doubt,
             };
             let is_lost = match &told {
                 Told::News(payload) => payload.is_none(),
@@ -74,7 +75,10 @@ impl Listener {
             match told {
                 // What comes until there is another is missed, and looked for then.
                 _ if is_lost => self.connection = None,
-                Told::News(payload) => self.waiting.extend(decode(&self.node, &payload.unwrap_or_default())),
+                Told::News(payload) => {
+                    let name = *self.name.borrow();
+                    self.waiting.extend(decode(&name, &payload.unwrap_or_default()));
+                }
                 Told::Silence => {}
                 Told::Doubt => return News::Missed,
             }

@@ -29,8 +29,7 @@ use listener::Listener;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres};
-use std::sync::Arc;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use twiza_protocol::{ExpiryDay, MailboxAddress, RelayKey, Sequence};
 
@@ -49,7 +48,6 @@ pub struct PostgresStore {
     node: Node,
     writer: Mutex<Writer>,
     listener: Mutex<Listener>,
-    doubt: Arc<Notify>,
 }
 
 /// One of the relay's processes.
@@ -60,7 +58,8 @@ struct Node {
     part: i16,
 }
 
-/// A random name, until the process ends: by it, a node knows its own news.
+/// A random name, by which a node knows its own news. Where it cannot know what came of a write, it takes the next one:
+/// what it did under its old name is then news to itself, whenever that comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct NodeName([u8; 6]);
 
@@ -69,6 +68,13 @@ impl NodeName {
         let mut name = [0; 6];
         getrandom::fill(&mut name).map_err(StoreError::Randomness)?;
         Ok(Self(name))
+    }
+
+    fn next(self) -> Self {
+        let mut number = [0; 8];
+        number[2..].copy_from_slice(&self.0);
+        let [_, _, next @ ..] = u64::from_be_bytes(number).wrapping_add(1).to_be_bytes();
+        Self(next)
     }
 }
 
@@ -84,7 +90,8 @@ struct Writer {
     pool: PgPool,
     node: Node,
     connection: Option<PoolConnection<Postgres>>,
-    doubt: Arc<Notify>,
+    /// Tells the listener the node's name.
+    name: watch::Sender<NodeName>,
 }
 
 impl PostgresStore {
@@ -98,10 +105,10 @@ impl PostgresStore {
         let pool = connection::pool(options.clone());
         let part = getrandom::u64().map_err(StoreError::Randomness)? % PARTS;
         let node = Node { name: NodeName::random()?, part: part as i16 };
-        let listener = Mutex::new(Listener::new(options, node.name));
-        let doubt = Arc::new(Notify::new());
-        let writer = Writer { pool: pool.clone(), node: node.clone(), connection: None, doubt: doubt.clone() };
-        Ok(Self { pool, node, writer: Mutex::new(writer), listener, doubt })
+        let (name, names) = watch::channel(node.name);
+        let listener = Mutex::new(Listener::new(options, names));
+        let writer = Mutex::new(Writer { pool: pool.clone(), node: node.clone(), connection: None, name });
+        Ok(Self { pool, node, writer, listener })
     }
 
     async fn append_all(
@@ -187,14 +194,16 @@ impl Writer {
         }
     }
 
-    /// A connection that failed is used no more. What it did may be done, and this node's watchers were not told.
+    /// A connection that failed is used no more. What it did may be done, or yet be done, and this node's watchers were
+    /// not told.
     fn keep<T>(&mut self, mut connection: PoolConnection<Postgres>, result: &StoreResult<T>) -> bool {
         let has_answered = !matches!(result, Err(StoreError::Away(_)));
         if has_answered {
             self.connection = Some(connection);
         } else {
             connection.close_on_drop();
-            self.doubt.notify_one();
+            self.node.name = self.node.name.next();
+            self.name.send_replace(self.node.name);
         }
         has_answered
     }
@@ -252,7 +261,7 @@ impl Store for PostgresStore {
     }
 
     fn news(&self) -> BoxFuture<'_, News> {
-        Box::pin(async move { self.listener.lock().await.next(&self.doubt).await })
+        Box::pin(async move { self.listener.lock().await.next().await })
     }
 
     fn totals(&self) -> BoxFuture<'_, StoreResult<Totals>> {

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::store::contract::{self, DAYS, address, append};
+use crate::store::news::{MailboxTag, Stored};
 use futures_util::future::join;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use twiza_test_postgres::Cluster;
 
 const OTHERS_KEY: RelayKey = RelayKey::from_bytes([9; 32]);
@@ -162,6 +164,19 @@ async fn connections_that_are_cut_are_replaced_and_watchers_told_to_look() {
         assert_eq!(appended[0].unwrap().head.sequence, Sequence(u64::from(octet)));
         assert!(store.head(address(1), DAYS.today).await.unwrap().is_some());
     }
+
+    // What a lost connection was about to do may be done later. It is news, though this node did it.
+    assert_eq!(store.news().await, News::Missed);
+    let late = Stored { mailbox: MailboxTag::of(&address(1)), after: Sequence(5), last: Sequence(6) };
+    let payload = &listener::encode(&store.node.name, [late].into_iter())[0];
+    cluster.execute(&url, &format!("select pg_notify('twiza_news', '{payload}')"));
+    while match store.news().await {
+        News::Missed => true,
+        News::Stored(stored) => {
+            assert_eq!(stored, late);
+            false
+        }
+    } {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
