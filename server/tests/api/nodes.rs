@@ -8,11 +8,12 @@ mod restarts;
 mod rolling;
 mod together;
 
-use crate::harness::{NOW, TestClient};
+use crate::harness::{NOW, TestClient, Watching};
 use std::net::TcpListener;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use twiza_protocol::{Record, Sequence};
 use twiza_relay::{ManualClock, Running, Settings, cli, start};
 use twiza_test_postgres::Cluster;
 
@@ -59,5 +60,16 @@ impl Node {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.running.stopped().await.unwrap();
+    }
+}
+
+/// The next frame. Whoever had to catch up is told in between where the mailbox stands.
+pub(crate) async fn next_frame(watching: &mut Watching) -> (Sequence, Vec<u8>) {
+    loop {
+        match watching.next().await {
+            Some(Record::Frame { sequence, octets, .. }) => return (sequence, octets),
+            Some(Record::Head { receipt, .. }) if !receipt.closed => {}
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -10,6 +10,8 @@ const KEEP: &str = r#"
 set -e
 programs=$1 folder=$2 port=$3
 umask 077
+# What ends the test ends its standard input, and that is enough: there is something to clear away.
+trap '' HUP INT TERM
 "$programs/initdb" --auth=trust --username=twiza --encoding=UTF8 --no-locale --no-sync --pgdata="$folder/data" >/dev/null
 cat >> "$folder/data/postgresql.conf" <<END
 listen_addresses = ''

@@ -170,13 +170,12 @@ async fn connections_that_are_cut_are_replaced_and_watchers_told_to_look() {
     let late = Stored { mailbox: MailboxTag::of(&address(1)), after: Sequence(5), last: Sequence(6) };
     let payload = &listener::encode(&store.node.name, [late].into_iter())[0];
     cluster.execute(&url, &format!("select pg_notify('twiza_news', '{payload}')"));
-    while match store.news().await {
-        News::Missed => true,
-        News::Stored(stored) => {
-            assert_eq!(stored, late);
-            false
+    let heard = loop {
+        if let News::Stored(heard) = store.news().await {
+            break heard;
         }
-    } {}
+    };
+    assert_eq!(heard, late);
 }
 
 #[tokio::test(flavor = "multi_thread")]

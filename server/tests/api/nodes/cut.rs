@@ -1,6 +1,6 @@
 //! The way by which nodes hear of each other is cut, or the database goes away: nobody misses anything.
 
-use super::Shared;
+use super::{Shared, next_frame};
 use crate::harness::{Watching, frame, key};
 use twiza_protocol::{Record, Sequence};
 
@@ -29,16 +29,6 @@ async fn what_comes_while_a_node_is_deaf_reaches_its_watchers_all_the_same() {
     there.stop().await;
 }
 
-/// The next frame, whatever else is told before it.
 async fn expect(watching: &mut Watching, place: u8) {
-    loop {
-        match watching.next().await {
-            Some(Record::Frame { sequence, octets, .. }) => {
-                assert_eq!((sequence, octets), (Sequence(u64::from(place)), frame(place)));
-                return;
-            }
-            Some(Record::Head { .. }) => {}
-            other => panic!("{other:?}"),
-        }
-    }
+    assert_eq!(next_frame(watching).await, (Sequence(u64::from(place)), frame(place)));
 }

@@ -1,6 +1,6 @@
 //! What one node stores, all have; and where several want the same, one wins.
 
-use super::Shared;
+use super::{Shared, next_frame};
 use crate::harness::{Watching, code, frame, key, receipt, records};
 use futures_util::future::join_all;
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ async fn whoever_watches_one_node_sees_what_another_stores() {
     }
     for watching in &mut watchers {
         for (place, size) in (1..).zip(sizes) {
-            let Some(Record::Frame { sequence, octets, .. }) = watching.next().await else { panic!() };
+            let (sequence, octets) = next_frame(watching).await;
             assert_eq!((sequence, octets.len()), (Sequence(place), size));
         }
         let Some(Record::Head { receipt, .. }) = watching.next().await else { panic!() };
