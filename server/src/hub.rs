@@ -4,8 +4,8 @@
 //! They are told so, and read from the store: nobody is kept waiting.
 
 use crate::room::{Room, Taken};
-use crate::store::{Append, Head};
-use bytes::Bytes;
+use crate::store::news::MailboxTag;
+use crate::store::{Append, Head, StoredFrame};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::broadcast;
@@ -21,11 +21,11 @@ const LIVE_BYTES_MAX: u64 = 64 << 20;
 /// A frame that was just stored.
 #[derive(Debug)]
 pub(crate) struct Live {
-    /// The mailbox as this frame left it.
-    pub(crate) head: Head,
-    /// The frame's octets.
-    pub(crate) octets: Bytes,
-    /// The receipt for `head`, signed by the first watcher that needs it.
+    /// The frame.
+    pub(crate) frame: StoredFrame,
+    /// The mailbox as this frame left it, where it closed it.
+    pub(crate) end: Option<Head>,
+    /// The receipt for `end`, signed by the first watcher that needs it.
     pub(crate) receipt: OnceLock<Receipt>,
     _room: Taken,
 }
@@ -33,7 +33,12 @@ pub(crate) struct Live {
 /// `None` stands for a frame that there was no room for.
 type Message = Option<Arc<Live>>;
 
-type Channels = HashMap<MailboxAddress, broadcast::Sender<Message>>;
+#[derive(Debug, Default)]
+struct Channels {
+    by_address: HashMap<MailboxAddress, broadcast::Sender<Message>>,
+    /// How other relays on the same store call them.
+    addresses: HashMap<MailboxTag, MailboxAddress>,
+}
 
 /// The watched mailboxes.
 #[derive(Debug)]
@@ -52,27 +57,48 @@ impl Hub {
     /// Frames that are published from now on.
     pub(crate) fn subscribe(self: &Arc<Self>, address: MailboxAddress) -> Subscription {
         let mut channels = self.channels();
-        let channel = channels.entry(address).or_insert_with(|| broadcast::channel(FRAMES_WAITING_MAX).0);
+        channels.addresses.insert(MailboxTag::of(&address), address);
+        let channel = channels.by_address.entry(address).or_insert_with(|| broadcast::channel(FRAMES_WAITING_MAX).0);
         Subscription { receiver: Some(channel.subscribe()), address, hub: self.clone() }
     }
 
-    /// Hands a stored frame to the mailbox's watchers, if it has any. Never waits.
+    /// Hands a frame that this relay stored to the mailbox's watchers, if it has any. Never waits.
     pub(crate) fn publish(&self, append: &Append, head: Head) {
-        if let Some(channel) = self.channels().get(&append.address) {
-            let room = self.room.take(append.octets.len() as u64);
-            let live = room.map(|room| {
-                let octets = append.octets.clone();
-                Arc::new(Live { head, octets, receipt: OnceLock::new(), _room: room })
-            });
+        let frame = StoredFrame { sequence: head.sequence, closing: head.closed, octets: append.octets.clone() };
+        self.publish_frame(append.address, frame, head.closed.then_some(head));
+    }
+
+    /// The same for any stored frame; one that closes the mailbox comes with where it left it.
+    pub(crate) fn publish_frame(&self, address: MailboxAddress, frame: StoredFrame, end: Option<Head>) {
+        if let Some(channel) = self.channels().by_address.get(&address) {
+            let room = self.room.take(frame.octets.len() as u64);
+            let live = room.map(|room| Arc::new(Live { frame, end, receipt: OnceLock::new(), _room: room }));
             // Nobody listening is no error: the last watcher is just leaving.
             drop(channel.send(live));
         }
     }
 
+    /// The mailbox of this number, if it is watched here.
+    pub(crate) fn watched(&self, tag: &MailboxTag) -> Option<MailboxAddress> {
+        self.channels().addresses.get(tag).copied()
+    }
+
+    /// Lets a mailbox's watchers ask the store.
+    pub(crate) fn look(&self, address: &MailboxAddress) {
+        if let Some(channel) = self.channels().by_address.get(address) {
+            drop(channel.send(None));
+        }
+    }
+
+    /// Lets all watchers ask the store.
+    pub(crate) fn look_everywhere(&self) {
+        self.channels().by_address.values().for_each(|channel| drop(channel.send(None)));
+    }
+
     /// Watched mailboxes.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.channels().len()
+        self.channels().by_address.len()
     }
 
     fn channels(&self) -> MutexGuard<'_, Channels> {
@@ -99,8 +125,9 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut channels = self.hub.channels();
         drop(self.receiver.take());
-        if channels.get(&self.address).is_some_and(|channel| channel.receiver_count() == 0) {
-            channels.remove(&self.address);
+        if channels.by_address.get(&self.address).is_some_and(|channel| channel.receiver_count() == 0) {
+            channels.by_address.remove(&self.address);
+            channels.addresses.remove(&MailboxTag::of(&self.address));
         }
     }
 }
@@ -108,6 +135,7 @@ impl Drop for Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use twiza_protocol::{FrameDigest, Sequence};
 
     fn append(address: MailboxAddress) -> Append {
@@ -126,7 +154,7 @@ mod tests {
         drop(one);
         assert_eq!(hub.len(), 1);
         drop(two);
-        assert_eq!(hub.len(), 0);
+        assert_eq!((hub.len(), hub.watched(&MailboxTag::of(&address))), (0, None));
     }
 
     #[tokio::test]
@@ -157,6 +185,6 @@ mod tests {
             hub.publish(&append(address), head);
         }
         assert!(slow.next().await.is_none());
-        assert_eq!(slow.next().await.unwrap().head.sequence, Sequence(2));
+        assert_eq!(slow.next().await.unwrap().frame.sequence, Sequence(2));
     }
 }

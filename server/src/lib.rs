@@ -26,6 +26,7 @@ pub mod http;
 mod hub;
 mod log;
 mod metrics;
+mod news;
 mod octets;
 pub mod pinned;
 mod places;

@@ -74,7 +74,9 @@ impl RelayError {
             Self::Write(WriteError::Refused(Refused::RelayFull)) | Self::Store(StoreError::Full) => {
                 ProblemCode::RelayFull
             }
-            Self::WatchesFull | Self::Write(WriteError::Busy) => ProblemCode::RelayBusy,
+            Self::WatchesFull | Self::Write(WriteError::Busy) | Self::Store(StoreError::Away(_)) => {
+                ProblemCode::RelayBusy
+            }
             Self::Write(WriteError::Failed) | Self::Store(_) => ProblemCode::Internal,
         }
     }

@@ -14,10 +14,11 @@ use crate::grants::GrantsError;
 use crate::http;
 use crate::hub::Hub;
 use crate::metrics::{self, Metrics};
+use crate::news;
 use crate::places::Places;
 use crate::relay::Relay;
 use crate::settings::{Settings, SettingsError, TransportMode};
-use crate::store::{self, SqliteStore, Store, StoreError};
+use crate::store::{self, PostgresStore, SqliteStore, Store, StoreError};
 use crate::sweep;
 use crate::writer::{Writer, WriterSettings, WriterStatistics};
 use axum::Router;
@@ -56,7 +57,7 @@ pub enum StartError {
     #[error("{0}")]
     Tls(String),
     /// The database cannot be opened.
-    #[error("the database relay.sqlite3 cannot be used: {}", store::chain(.0))]
+    #[error("the relay's database cannot be used: {}", store::chain(.0))]
     Store(#[from] StoreError),
     /// The public host or port cannot be told in an address.
     #[error("public_host or public_port cannot be part of an address: {0}")]
@@ -116,8 +117,11 @@ pub async fn start(
     settings.check()?;
     let folder = settings.folder();
     // Where there is no relay, nothing is written.
-    folder.read_key()?;
-    let store = Arc::new(SqliteStore::open(&folder.prepare_database()?).await?);
+    let key = folder.read_key()?.public();
+    let store: Arc<dyn Store> = match &settings.database {
+        Some(url) => Arc::new(PostgresStore::open(url, &key).await?),
+        None => Arc::new(SqliteStore::open(&folder.prepare_database()?).await?),
+    };
     start_on(store, settings, listener, clock, shutdown).await
 }
 
@@ -150,6 +154,7 @@ pub async fn start_on(
             .map_err(StartError::Thread)?;
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let sweeping = tokio::spawn(sweep::sweep(store.clone(), clock.clone(), interval, shutdown.clone()));
+    let following = tokio::spawn(news::follow(store.clone(), hub.clone(), clock.clone(), shutdown.clone()));
 
     let relay = Arc::new(Relay {
         public_key: key.public(),
@@ -180,7 +185,7 @@ pub async fn start_on(
         handle.graceful_shutdown(Some(grace));
     });
     tracing::info!(port = address.port(), "listening");
-    let background = [sweeping, stopping].into_iter().chain(telling).collect();
+    let background = [sweeping, following, stopping].into_iter().chain(telling).collect();
     Ok(Running { address, metrics_address, relay, served, background, writer_stop, writing })
 }
 

@@ -4,6 +4,7 @@ use crate::admission::{Admission, GrantDigest};
 use crate::folder::Folder;
 use crate::grants::{self, GrantsError, LiveGrants};
 use crate::store::Quotas;
+use crate::store::postgres::DatabaseUrl;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,6 +58,9 @@ pub struct Settings {
     /// The data folder. Not in the file, which lies there.
     #[serde(skip)]
     pub data: PathBuf,
+    /// The PostgreSQL database that this relay's nodes share; without it, a file in the data folder. Its `Debug` shows
+    /// nothing.
+    pub database: Option<DatabaseUrl>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// The host that people reach the relay at.
@@ -111,6 +115,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: PathBuf::from("."),
+            database: None,
             listen: SocketAddr::from(([0, 0, 0, 0], twiza_protocol::relay_address::DEFAULT_PORT)),
             public_host: None,
             public_port: None,
@@ -299,6 +304,7 @@ mod tests {
     fn the_example_names_every_key() {
         let toml::Value::Table(defaults) = toml::Value::try_from(Settings::default()).unwrap() else { panic!() };
         for key in defaults.keys().map(String::as_str).chain([
+            "database",
             "public_host",
             "public_port",
             "certificate_file",

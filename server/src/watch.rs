@@ -13,7 +13,6 @@
 use crate::encoded::Encoded;
 use crate::hub::{Live, Subscription};
 use crate::relay::{Relay, RelayError};
-use crate::store::StoredFrame;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt};
@@ -160,7 +159,7 @@ impl Watched {
 
     async fn receive(&mut self) -> Phase {
         let Some(live) = self.subscription.next().await else { return Phase::Backlog };
-        let sequence = live.head.sequence;
+        let sequence = live.frame.sequence;
         if sequence <= self.cursor {
             return Phase::Live;
         }
@@ -168,15 +167,14 @@ impl Watched {
             return Phase::Backlog;
         }
         self.send(&live);
-        if live.head.closed { Phase::Ended } else { Phase::Live }
+        if live.frame.closing { Phase::Ended } else { Phase::Live }
     }
 
     fn send(&mut self, live: &Live) {
-        let Live { head, octets, receipt, .. } = live;
-        self.cursor = head.sequence;
-        let frame = StoredFrame { sequence: head.sequence, closing: head.closed, octets: octets.clone() };
-        self.ready.extend(Encoded::of_frame(self.slot, &frame));
-        if head.closed {
+        let Live { frame, end, receipt, .. } = live;
+        self.cursor = frame.sequence;
+        self.ready.extend(Encoded::of_frame(self.slot, frame));
+        if let Some(head) = end {
             let receipt = receipt.get_or_init(|| self.relay.receipt(&self.address, *head)).clone();
             self.push(&Record::Head { slot: self.slot, receipt });
         }

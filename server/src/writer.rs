@@ -43,7 +43,7 @@ pub enum WriteError {
     /// The request cannot be granted.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// Too much is waiting, or the relay is stopping. Retryable.
+    /// Too much is waiting, the database is away, or the relay is stopping. Retryable.
     #[error("the writer is busy")]
     Busy,
     /// The store failed; the log has the cause.
@@ -241,11 +241,13 @@ fn answer<T>(reply: Reply<T>, result: Result<T, WriteError>) {
 fn fail<T>(replies: Vec<Reply<T>>, error: &StoreError) {
     let verdict = match error {
         StoreError::Full => WriteError::Refused(Refused::RelayFull),
+        StoreError::Away(_) => WriteError::Busy,
         _ => WriteError::Failed,
     };
     match verdict {
         WriteError::Failed => tracing::error!(error = error as &dyn std::error::Error, "a write failed"),
-        _ => tracing::warn!("{error}"),
+        WriteError::Busy => tracing::warn!(error = error as &dyn std::error::Error, "a write has to wait"),
+        WriteError::Refused(_) => tracing::warn!("{error}"),
     }
     replies.into_iter().for_each(|reply| answer(reply, Err(verdict)));
 }

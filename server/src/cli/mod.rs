@@ -93,6 +93,11 @@ fn upkeep(settings: &Settings) -> Box<dyn Upkeep> {
 
 /// The same, where there is nothing to do without one.
 fn existing_database(settings: &Settings) -> anyhow::Result<Box<dyn Upkeep>> {
+    anyhow::ensure!(
+        settings.database.is_none(),
+        "the mailboxes are in the PostgreSQL database that `database` names: back it up and look into it with PostgreSQL's own \
+         tools (pg_dump, psql)"
+    );
     let file = settings.folder().database();
     anyhow::ensure!(
         file.exists(),

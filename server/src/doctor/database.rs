@@ -9,6 +9,9 @@ const RESTORE: &str = "stop the relay, move the data folder away, and `twiza-rel
                        what came later";
 
 pub(super) fn examine(settings: &Settings, database: &dyn Upkeep, thorough: bool) -> Finding {
+    if settings.database.is_some() {
+        return Finding::ok(SUBJECT, "mailboxes are in PostgreSQL, which its own tools look into; `serve` says if it cannot be used");
+    }
     if !settings.folder().database().exists() {
         return Finding::ok(SUBJECT, "none yet: the first `twiza-relay serve` makes it");
     }

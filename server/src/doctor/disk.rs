@@ -28,6 +28,9 @@ pub(super) fn examine(settings: &Settings, database: &dyn Upkeep) -> Finding {
             return Finding::wrong(SUBJECT, format!("it cannot be looked at ({error})"), "does the data folder exist?");
         }
     };
+    if settings.database.is_some() {
+        return Finding::ok(SUBJECT, format!("{} free; frames are in PostgreSQL", spoken(free)));
+    }
     let stored = database.expiring().unwrap_or_default().iter().map(|day| day.frame_bytes).sum();
     judge(free, stored, settings.limits.relay_bytes_max)
 }

@@ -1,6 +1,7 @@
 //! Errors on the wire. Causes go to the log, never into the body.
 
 use crate::relay::{Relay, RelayError};
+use crate::store::StoreError;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -58,7 +59,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = self.problem();
         if let Self::Relay(RelayError::Store(error)) = &self {
-            tracing::error!(error = error as &dyn std::error::Error, "a read failed");
+            let cause = error as &dyn std::error::Error;
+            match error {
+                StoreError::Away(_) => tracing::warn!(error = cause, "a read has to wait"),
+                _ => tracing::error!(error = cause, "a read failed"),
+            }
         }
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -76,7 +81,7 @@ impl IntoResponse for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Refused, StoreError};
+    use crate::store::Refused;
     use crate::writer::WriteError;
 
     #[test]
@@ -88,8 +93,9 @@ mod tests {
 
     #[test]
     fn what_may_work_later_says_when() {
-        for error in [WriteError::Busy, WriteError::Refused(Refused::RelayFull)] {
-            assert!(ApiError::Relay(error.into()).problem().retry_after_seconds.is_some());
+        let away = RelayError::Store(StoreError::Away("starting up".into()));
+        for error in [WriteError::Busy.into(), WriteError::Refused(Refused::RelayFull).into(), away] {
+            assert!(ApiError::Relay(error).problem().retry_after_seconds.is_some());
         }
     }
 }

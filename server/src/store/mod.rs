@@ -15,11 +15,16 @@ use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod frame_id;
+pub mod news;
 mod placement;
+pub mod postgres;
 mod quotas;
 pub mod sqlite;
 pub mod upkeep;
 
+pub use news::News;
+pub use postgres::PostgresStore;
 pub use quotas::Quotas;
 pub use sqlite::{SqliteStore, SqliteUpkeep};
 pub use upkeep::Upkeep;
@@ -143,6 +148,16 @@ pub enum StoreError {
     /// The database refused or failed.
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database cannot be reached, or not at present. Retryable: what was under way may be done or not, and a repeat
+    /// finds out.
+    #[error("the database cannot be reached at present")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database's server is set up so that what it calls durable may be lost. The operator's to mend.
+    #[error("the database's server may lose what it has confirmed: set {0} = on there")]
+    NotDurable(&'static str),
+    /// The database has another relay's mailboxes. The operator's to mend.
+    #[error("another relay uses this database: its nodes share one relay.key, and this node's is another")]
+    OtherRelay,
     /// A row that this program cannot have written.
     #[error("damaged row: {0}")]
     Damaged(&'static str),
@@ -173,8 +188,8 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// A store of mailboxes.
 ///
 /// One writer is enough: the relay calls `open_batch` and `append_batch` from one thread that does nothing else, so
-/// that they may wait for the disk on it, and `sweep` from one task. All other operations may come at any time, from
-/// anywhere, and never wait for a write.
+/// that they may wait for the disk on it, and `sweep` and `news` from one task each. All other operations may come at
+/// any time, from anywhere, and never wait for a write.
 pub trait Store: Send + Sync + 'static {
     /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per address, in order.
     /// An expired mailbox that is opened again is empty. A new one beyond `mailboxes_max` is refused.
@@ -209,9 +224,14 @@ pub trait Store: Send + Sync + 'static {
         today: ExpiryDay,
     ) -> BoxFuture<'_, StoreResult<Option<Page>>>;
 
-    /// Deletes what has expired, so that its octets are gone from the disk when this returns. Gives the number of
-    /// mailboxes that were deleted.
+    /// Deletes what has expired, so that its octets are gone from the disk when this returns, as far as the database
+    /// can see to that. Gives the number of mailboxes that were deleted.
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>>;
+
+    /// What another relay on the same store did next. Where none can be, this never answers.
+    fn news(&self) -> BoxFuture<'_, News> {
+        Box::pin(std::future::pending())
+    }
 
     /// How much there is.
     fn totals(&self) -> BoxFuture<'_, StoreResult<Totals>>;

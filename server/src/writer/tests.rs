@@ -59,8 +59,8 @@ async fn a_watcher_hears_only_of_what_is_stored() {
     fixture.writer.append(append(1, 1, 1024, false)).await.unwrap();
     fixture.writer.append(append(1, 1, 1024, false)).await.unwrap();
     fixture.writer.append(append(1, 2, 1024, true)).await.unwrap();
-    assert_eq!(watcher.next().await.unwrap().head.sequence, Sequence(1));
-    assert_eq!(watcher.next().await.unwrap().head.sequence, Sequence(2), "a repeat is not told again");
+    assert_eq!(watcher.next().await.unwrap().frame.sequence, Sequence(1));
+    assert_eq!(watcher.next().await.unwrap().frame.sequence, Sequence(2), "a repeat is not told again");
 }
 
 #[tokio::test]

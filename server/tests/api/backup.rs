@@ -1,6 +1,6 @@
 //! A backup under load, and the relay that is made from it.
 
-use crate::crash::{Acknowledged, publish, relay, serve, stored};
+use crate::crash::{Acknowledged, Program, publish, relay, stored};
 use crate::harness::{TestClient, frame, key};
 use tokio::sync::mpsc;
 
@@ -14,7 +14,8 @@ async fn what_was_acknowledged_before_a_backup_is_in_the_relay_that_is_made_from
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     assert!(relay(&["init", "--listen", "127.0.0.1:0"], &path("relay")).output().unwrap().status.success());
-    let (mut child, client) = serve(&path("relay"));
+    let program = Program::serve(&path("relay"), &[]);
+    let client = program.client.clone();
     let (told, mut tells) = mpsc::unbounded_channel();
     for mailbox in 0..MAILBOXES {
         client.open(&key(mailbox), "").await;
@@ -34,22 +35,21 @@ async fn what_was_acknowledged_before_a_backup_is_in_the_relay_that_is_made_from
         tells.recv().await.unwrap();
     }
     assert!(backing_up.wait().unwrap().success());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    program.kill();
 
     assert!(relay(&["restore", &backup], &path("restored")).output().unwrap().status.success());
     assert!(!relay(&["restore", &backup], &path("restored")).output().unwrap().status.success(), "not a second time");
-    let (mut child, restored) = serve(&path("restored"));
+    let program = Program::serve(&path("restored"), &[]);
+    let restored = &program.client;
     assert_eq!(restored.relay, client.relay, "the address's key is the same");
     for mailbox in 0..MAILBOXES {
-        let stored = stored(&restored, mailbox).await;
+        let stored = stored(restored, mailbox).await;
         for (_, digest, receipt) in before.iter().filter(|(name, ..)| *name == mailbox) {
             assert_eq!(stored.get(receipt.sequence.0 as usize - 1), Some(digest), "each is where it was told");
         }
-        goes_on(&restored, mailbox, stored.len() as u64).await;
+        goes_on(restored, mailbox, stored.len() as u64).await;
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    program.kill();
 }
 
 async fn goes_on(client: &TestClient, mailbox: u8, frames: u64) {

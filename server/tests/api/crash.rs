@@ -14,19 +14,50 @@ const PUBLISHERS_PER_MAILBOX: u8 = 3;
 /// Acknowledgements after which the program is killed, with as many requests under way as there are publishers.
 const ACKNOWLEDGED_BEFORE_KILL: usize = 150;
 
+/// The program with these arguments, ready to be started.
 pub(crate) fn relay(arguments: &[&str], data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twiza-relay"));
     command.env_clear().args(arguments).arg("--data").arg(data).stderr(Stdio::null());
     command
 }
 
-/// Starts the program, which tells its address once it listens.
-pub(crate) fn serve(data: &Path) -> (Child, TestClient) {
-    let mut child = relay(&["serve"], data).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address: RelayAddress = line.trim().parse().unwrap();
-    (child, TestClient::to(&address, SystemClock.now()))
+/// A running program. Killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) client: TestClient,
+    pub(crate) port: u16,
+}
+
+impl Program {
+    /// Starts the program, which tells its address once it listens.
+    pub(crate) fn serve(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = relay(&[&["serve"], arguments].concat(), data);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address: RelayAddress = line.trim().parse().unwrap();
+        Self { child, client: TestClient::to(&address, SystemClock.now()), port: address.port() }
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits for it.
+    pub(crate) fn terminate(&mut self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Gone already, or gone now.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }
 
 /// What was acknowledged: the mailbox, the frame's digest and the receipt.
@@ -96,7 +127,8 @@ async fn what_was_acknowledged_survives_being_killed_once_and_in_order() {
     assert!(relay(&["init", "--listen", "127.0.0.1:0"], &data).output().unwrap().status.success());
     let mut acknowledged: Vec<Acknowledged> = Vec::new();
     for round in 0..KILLS {
-        let (mut child, client) = serve(&data);
+        let program = Program::serve(&data, &[]);
+        let client = &program.client;
         let (told, mut tells) = mpsc::unbounded_channel();
         for mailbox in 0..MAILBOXES {
             client.open(&key(mailbox), "").await;
@@ -109,24 +141,22 @@ async fn what_was_acknowledged_survives_being_killed_once_and_in_order() {
         for _ in 0..ACKNOWLEDGED_BEFORE_KILL {
             acknowledged.push(tells.recv().await.unwrap());
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        program.kill();
         // What was on its way when the relay died was acknowledged as well.
         while let Some(last) = tells.recv().await {
             acknowledged.push(last);
         }
 
-        let (mut child, client) = serve(&data);
+        let program = Program::serve(&data, &[]);
         for mailbox in 0..MAILBOXES {
-            again(&client, mailbox, round).await;
-            let stored = stored(&client, mailbox).await;
+            again(&program.client, mailbox, round).await;
+            let stored = stored(&program.client, mailbox).await;
             let distinct: std::collections::HashSet<_> = stored.iter().collect();
             assert_eq!(distinct.len(), stored.len(), "no frame is there twice");
             for (_, digest, receipt) in acknowledged.iter().filter(|(name, ..)| *name == mailbox) {
                 assert_eq!(stored.get(receipt.sequence.0 as usize - 1), Some(digest), "each is where it was told");
             }
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        program.kill();
     }
 }

@@ -1,6 +1,6 @@
 //! Grants of a relay that runs: made and taken back by the program, without a restart.
 
-use crate::crash::{relay, serve};
+use crate::crash::{Program, relay};
 use crate::harness::{code, key};
 use serde_json::Value;
 use std::path::Path;
@@ -24,7 +24,8 @@ async fn a_running_relay_follows_what_is_granted_and_revoked() {
     let settings = std::fs::read_to_string(data.join("relay.toml")).unwrap();
     std::fs::write(data.join("relay.toml"), settings.replace("admission = \"open\"", "admission = \"grant\"")).unwrap();
 
-    let (mut child, client) = serve(&data);
+    let program = Program::serve(&data, &[]);
+    let client = &program.client;
     let secret = json(&grant(&["new", "spring", "--json"], &data))["grant"].as_str().unwrap().to_owned();
     let body = format!("{{\"grant\":\"{secret}\"}}");
     assert_eq!(client.open(&key(1), &body).await.status(), 201);
@@ -36,6 +37,5 @@ async fn a_running_relay_follows_what_is_granted_and_revoked() {
     assert!(grant(&["revoke", "spring"], &data).status.success());
     assert_eq!(code(client.open(&key(2), &body).await).await, ProblemCode::GrantRequired);
     assert!(!grant(&["revoke", "spring"], &data).status.success());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    program.kill();
 }

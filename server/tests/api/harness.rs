@@ -89,6 +89,11 @@ impl TestClient {
         Self { http, base: format!("https://127.0.0.1:{}", relay.port()), relay: *relay.key(), now }
     }
 
+    /// The same client of the same relay, at another address.
+    pub(crate) fn at(&self, address: std::net::SocketAddr) -> Self {
+        Self { base: format!("https://{address}"), ..self.clone() }
+    }
+
     pub(crate) fn prove(&self, key: &MailboxKey, verb: Verb, body: &[u8]) -> Proof {
         self.prove_at(key, verb, body, self.now)
     }
@@ -151,8 +156,18 @@ impl TestClient {
     }
 
     pub(crate) async fn watch(&self, mailboxes: Vec<WatchEntry>) -> Response {
+        self.try_watch(mailboxes).await.unwrap()
+    }
+
+    /// As `watch`, of a relay that may go away.
+    pub(crate) async fn try_watch(&self, mailboxes: Vec<WatchEntry>) -> reqwest::Result<Response> {
         let body = serde_json::to_vec(&WatchRequest { mailboxes }).unwrap();
-        self.send(Method::POST, &format!("{}/v1/watch", self.base), None, "application/json", body).await
+        self.http
+            .post(format!("{}/v1/watch", self.base))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
     }
 }
 

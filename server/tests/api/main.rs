@@ -8,6 +8,7 @@ mod granted;
 mod harness;
 mod logs;
 mod metrics;
+mod nodes;
 #[path = "../support/pinned.rs"]
 mod pinned;
 mod problems;

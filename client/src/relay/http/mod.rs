@@ -148,8 +148,15 @@ impl HttpRelay {
         true
     }
 
+    /// Every request may be repeated, so one that is lost with its connection is sent once more: where several nodes
+    /// serve one address, and one of them stops or dies, another answers.
     async fn send(&self, request: RequestBuilder) -> Result<Response, RelayError> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let again = request.try_clone();
+        let sent = match (request.send().await, again) {
+            (Err(error), Some(again)) if !error.is_timeout() => again.send().await,
+            (sent, _) => sent,
+        };
+        let response = sent.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             return Ok(response);
         }

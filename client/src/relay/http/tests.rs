@@ -118,6 +118,16 @@ async fn a_proxy_gets_the_relays_name_and_other_credentials_for_every_connection
 }
 
 #[tokio::test]
+async fn a_request_that_is_lost_with_its_connection_is_sent_once_more() {
+    let description = serde_json::to_vec(&description(hostile::key().public())).unwrap();
+    for (hang_ups, is_answered) in [(1, true), (2, false)] {
+        let relay = HostileRelay::start(Answer::once(200, &description));
+        let described = direct(&hostile::hanging_up(hang_ups, &relay.address)).describe().await;
+        assert_eq!(described.is_ok(), is_answered, "{described:?}");
+    }
+}
+
+#[tokio::test]
 async fn where_the_proxy_is_away_nothing_is_sent_past_it() {
     let relay = HostileRelay::start(Answer::once(200, b"{}"));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

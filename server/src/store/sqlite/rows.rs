@@ -1,10 +1,9 @@
 //! How rows and keys become the store's types, and back.
 
 use super::{Head, Mailbox, StoreError, StoreResult, Totals};
+pub(super) use crate::store::frame_id::{frame_id, integer, last_frame_id, random_slot, sequence_of};
 use rusqlite::{Connection, Row, params};
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, Limits, MailboxAddress, Sequence};
-
-const SEQUENCE_BITS: u32 = 24;
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
 
 /// Octets of a digest that `known` keeps. The frame has all of them.
 const DIGEST_START_BYTES: usize = 8;
@@ -16,30 +15,6 @@ pub(super) fn octets<const N: usize>(row: &Row<'_>, column: &'static str) -> Sto
 
 pub(super) fn count(row: &Row<'_>, column: &'static str) -> StoreResult<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| StoreError::Damaged(column))
-}
-
-/// A count for SQLite; the limits keep every count far below the ceiling.
-pub(super) fn integer(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-pub(super) fn frame_id(slot: i64, sequence: Sequence) -> i64 {
-    (slot << SEQUENCE_BITS) | integer(sequence.0.min(Limits::FRAMES_PER_MAILBOX_CEILING))
-}
-
-/// The largest key that a frame of this mailbox can have; `frame_id(slot, Sequence::START)` is below all of them.
-pub(super) fn last_frame_id(slot: i64) -> i64 {
-    frame_id(slot, Sequence(Limits::FRAMES_PER_MAILBOX_CEILING))
-}
-
-pub(super) fn sequence_of(id: i64) -> Sequence {
-    Sequence(id as u64 & Limits::FRAMES_PER_MAILBOX_CEILING)
-}
-
-/// A slot that tells nothing.
-pub(super) fn random_slot() -> StoreResult<i64> {
-    let random = getrandom::u64().map_err(StoreError::Randomness)?;
-    Ok(integer(random >> (64 - (63 - SEQUENCE_BITS))))
 }
 
 /// A mailbox as its row has it, which is without its tail, and its expiry day, whether that has passed or not.

@@ -127,3 +127,23 @@ fn config() -> Arc<ServerConfig> {
         .unwrap();
     Arc::new(config)
 }
+
+/// An address before a relay, at which so many connections are hung up on, and the next one gets through.
+pub(super) fn hanging_up(hang_ups: usize, relay: &RelayAddress) -> RelayAddress {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let behind = relay.port();
+    std::thread::spawn(move || {
+        for _ in 0..hang_ups {
+            drop(listener.accept().unwrap());
+        }
+        let (client, _) = listener.accept().unwrap();
+        let relay = TcpStream::connect((Ipv4Addr::LOCALHOST, behind)).unwrap();
+        let (mut from, mut to) = (client.try_clone().unwrap(), relay.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        let (mut from, mut to) = (relay, client);
+        // Over when one of them hangs up.
+        drop(std::io::copy(&mut from, &mut to));
+    });
+    RelayAddress::new(Transport::Pinned, "127.0.0.1", port, key().public()).unwrap()
+}

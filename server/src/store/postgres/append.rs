@@ -1,0 +1,187 @@
+//! Appending, beside other nodes that do the same: read, decide, and write where nothing has changed meanwhile.
+//!
+//! ```text
+//! load (one moment) ─▶ decide ─▶ write and notify (one transaction) ─▶ raced mailboxes: again
+//! ```
+//!
+//! No lock outlives a statement, so a node that dies, or whose network does, keeps nobody waiting.
+
+use super::listener::encode;
+use super::{Append, Appended, Days, Node, Quotas, Refused, StoreError, StoreResult, rows};
+use crate::store::news::{MailboxTag, Stored};
+use crate::store::placement::{Mailbox, Placed, Placement};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use std::collections::{HashMap, HashSet};
+use twiza_protocol::{Chain, MailboxAddress, Sequence};
+
+/// Each round, somebody gets on with each mailbox; so many in vain are a fault and no bad luck.
+pub(super) const ROUNDS_MAX: usize = 64;
+
+type Verdict = Result<Appended, Refused>;
+
+pub(super) async fn append_batch(
+    connection: &mut PgConnection,
+    appends: &[Append],
+    days: Days,
+    quotas: &Quotas,
+    node: &Node,
+) -> StoreResult<Vec<Verdict>> {
+    let mut verdicts = vec![Err(Refused::MailboxUnknown); appends.len()];
+    let mut waiting: Vec<usize> = (0..appends.len()).collect();
+    for _ in 0..ROUNDS_MAX {
+        let batch: Vec<_> = waiting.iter().map(|index| &appends[*index]).collect();
+        let loaded = load(connection, &batch, days).await?;
+        let decided = Decided::new(&batch, loaded, days, quotas);
+        let moved = write(connection, &decided, days, node).await?;
+        let raced = |append: &Append| decided.raced(&append.address, &moved);
+        for ((index, append), verdict) in waiting.iter().zip(&batch).zip(&decided.verdicts) {
+            if !raced(append) {
+                verdicts[*index] = *verdict;
+            }
+        }
+        waiting.retain(|index| raced(&appends[*index]));
+        if waiting.is_empty() {
+            return Ok(verdicts);
+        }
+    }
+    Err(StoreError::Away("other nodes were always faster".into()))
+}
+
+/// What is known before deciding.
+#[derive(Default)]
+struct Loaded {
+    relay_bytes: u64,
+    mailboxes: HashMap<MailboxAddress, Before>,
+    known: Vec<(i64, usize, super::Head)>,
+}
+
+struct Before {
+    mailbox: Mailbox,
+    /// Whether its expiry day is to move.
+    is_aging: bool,
+}
+
+async fn load(connection: &mut PgConnection, batch: &[&Append], days: Days) -> StoreResult<Loaded> {
+    let addresses: Vec<&[u8]> = batch.iter().map(|append| &append.address.as_bytes()[..]).collect();
+    let digests: Vec<&[u8]> = batch.iter().map(|append| &append.digest.as_bytes()[..]).collect();
+    let found = sqlx::query(include_str!("append_load.sql"))
+        .bind(addresses)
+        .bind(digests)
+        .bind(i64::from(days.today.0))
+        .fetch_all(connection)
+        .await?;
+    let mut loaded = Loaded::default();
+    for row in &found {
+        let nth = usize::try_from(rows::count(row, "nth")?).map_err(|_| StoreError::Damaged("nth"))?;
+        let append = batch.get(nth.wrapping_sub(1)).ok_or(StoreError::Damaged("nth"))?;
+        let slot = row.try_get("slot")?;
+        let mailbox = Mailbox { slot, head: rows::head(row)?, frame_bytes: rows::count(row, "frame_bytes")? };
+        let is_aging = rows::day(row, "expires_day")? < days.expires;
+        loaded.mailboxes.insert(append.address, Before { mailbox, is_aging });
+        loaded.relay_bytes = u64::try_from(row.try_get::<i64, _>("relay_bytes")?).unwrap_or_default();
+        if let Some(first) = known(row)? {
+            loaded.known.push((slot, nth - 1, first));
+        }
+    }
+    Ok(loaded)
+}
+
+fn known(row: &PgRow) -> StoreResult<Option<super::Head>> {
+    let Some(id) = row.try_get("known_id")? else { return Ok(None) };
+    let chain = Chain::from_bytes(rows::octets(row, "known_chain")?);
+    Ok(Some(super::Head { sequence: rows::sequence_of(id), chain, closed: row.try_get("known_closing")? }))
+}
+
+/// A decided batch.
+struct Decided<'a> {
+    verdicts: Vec<Verdict>,
+    frames: Vec<(&'a Append, Placed)>,
+    /// Mailboxes to write: how they were, and how they are to be.
+    touched: HashMap<MailboxAddress, (Sequence, Mailbox)>,
+}
+
+impl<'a> Decided<'a> {
+    fn new(batch: &[&'a Append], loaded: Loaded, days: Days, quotas: &Quotas) -> Self {
+        let Loaded { relay_bytes, mailboxes, known } = loaded;
+        debug_assert!(days.today <= days.expires);
+        let mut placement = Placement::new(quotas, relay_bytes);
+        for (address, before) in &mailboxes {
+            placement.add_mailbox(*address, before.mailbox);
+        }
+        for (slot, nth, first) in known {
+            placement.add_known(slot, batch[nth].digest, first);
+        }
+        let mut frames = Vec::with_capacity(batch.len());
+        let mut touching = HashSet::new();
+        let mut decide = |append: &'a Append| {
+            let placed = placement.place(append)?;
+            if placed.appended.is_new {
+                frames.push((append, placed));
+            }
+            if placed.appended.is_new || mailboxes[&append.address].is_aging {
+                touching.insert(append.address);
+            }
+            Ok(placed.appended)
+        };
+        let verdicts = batch.iter().map(|append| decide(append)).collect();
+        let after = placement.mailboxes().filter(|(address, _)| touching.contains(*address));
+        let touched = after.map(|(address, after)| (*address, (mailboxes[address].mailbox.head.sequence, *after)));
+        Self { verdicts, frames, touched: touched.collect() }
+    }
+
+    fn raced(&self, address: &MailboxAddress, moved: &HashSet<i64>) -> bool {
+        self.touched.get(address).is_some_and(|(_, mailbox)| !moved.contains(&mailbox.slot))
+    }
+
+    /// What other nodes are told: of mailboxes with new frames, that there are some.
+    fn news(&self, node: &Node) -> Vec<String> {
+        let grown = self.touched.iter().filter(|(_, (was_at, mailbox))| *was_at != mailbox.head.sequence);
+        let stored = grown.map(|(address, (was_at, mailbox))| Stored {
+            mailbox: MailboxTag::of(address),
+            after: *was_at,
+            last: mailbox.head.sequence,
+        });
+        encode(&node.name, stored)
+    }
+}
+
+/// Gives the slots of mailboxes that were as they were read.
+async fn write(
+    connection: &mut PgConnection,
+    decided: &Decided<'_>,
+    days: Days,
+    node: &Node,
+) -> StoreResult<HashSet<i64>> {
+    if decided.touched.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let addresses = decided.touched.keys();
+    let (was_at, mailboxes): (Vec<Sequence>, Vec<Mailbox>) = decided.touched.values().copied().unzip();
+    let heads = || mailboxes.iter().map(|mailbox| &mailbox.head);
+    let frames = &decided.frames;
+    let moved: Vec<Option<i64>> = sqlx::query_scalar(include_str!("append_write.sql"))
+        .bind(addresses.map(|address| &address.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(mailboxes.iter().map(|mailbox| mailbox.slot).collect::<Vec<_>>())
+        .bind(was_at.iter().map(|sequence| rows::integer(sequence.0)).collect::<Vec<_>>())
+        .bind(heads().map(|head| rows::integer(head.sequence.0)).collect::<Vec<_>>())
+        .bind(heads().map(|head| &head.chain.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(heads().map(|head| head.closed).collect::<Vec<_>>())
+        .bind(mailboxes.iter().map(|mailbox| rows::integer(mailbox.frame_bytes)).collect::<Vec<_>>())
+        .bind(frames.iter().map(|(_, placed)| id(placed)).collect::<Vec<_>>())
+        .bind(frames.iter().map(|(append, _)| &append.digest.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(frames.iter().map(|(_, placed)| &placed.appended.head.chain.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(frames.iter().map(|(append, _)| append.closing).collect::<Vec<_>>())
+        .bind(frames.iter().map(|(append, _)| &append.octets[..]).collect::<Vec<_>>())
+        .bind(i64::from(days.today.0))
+        .bind(i64::from(days.expires.0))
+        .bind(node.part)
+        .bind(decided.news(node))
+        .fetch_all(connection)
+        .await?;
+    Ok(moved.into_iter().flatten().collect())
+}
+
+fn id(placed: &Placed) -> i64 {
+    rows::frame_id(placed.slot, placed.appended.head.sequence)
+}

@@ -1,0 +1,39 @@
+-- Writes a decided batch. A mailbox that another node has changed since it was read stays as it is, and so do its
+-- frames: they are decided again. A mailbox's last place is enough to tell.
+--
+-- Why rows are locked in the order of addresses: nodes that lock the same two cannot wait for each other. The total's
+-- part comes last, and is one.
+with locked as (
+    select wanted.*, wanted.frame_bytes - mailbox.frame_bytes as added
+    from (
+        select *
+        from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[], $7::bigint[])
+            as wanted (address, slot, was_at, last_sequence, chain, closed, frame_bytes)
+        order by address
+    ) as wanted
+    cross join lateral (
+        select frame_bytes from mailbox
+        where address = wanted.address and slot = wanted.slot and last_sequence = wanted.was_at and expires_day >= $13
+        for update
+    ) as mailbox
+), moved as (
+    update mailbox
+    set last_sequence = locked.last_sequence, chain = locked.chain, closed = locked.closed,
+        frame_bytes = locked.frame_bytes, expires_day = greatest(mailbox.expires_day, $14)
+    from locked
+    where mailbox.slot = locked.slot
+    returning mailbox.slot, locked.added
+), stored as (
+    insert into frame (id, digest, chain, closing, octets)
+    select id, digest, chain, closing, octets
+    from unnest($8::bigint[], $9::bytea[], $10::bytea[], $11::boolean[], $12::bytea[])
+        as placed (id, digest, chain, closing, octets)
+    where id >> 24 in (select slot from moved)
+), counted as (
+    update total set frame_bytes = frame_bytes + (select sum(added)::bigint from moved)
+    where part = $15 and exists (select from moved where added <> 0)
+)
+select slot from moved
+union all
+-- Other nodes are told when this is committed, once per batch.
+select nullif(pg_notify('twiza_news', news)::text, '')::bigint from unnest($16::text[]) as news where exists (select from moved)
