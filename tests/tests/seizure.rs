@@ -134,7 +134,11 @@ async fn report(data: &Path) -> Result<()> {
     let told: Value = serde_json::from_str(&seizure(&["--json"])?)?;
     let told = &told["report"];
     let tables: Vec<_> = told["tables"].as_array().context("tables")?.iter().map(|table| &table["name"]).collect();
-    assert_eq!(tables, ["frame", "known", "mailbox", "total"], "the relay keeps something else than docs/threat-model.md says");
+    assert_eq!(
+        tables,
+        ["frame", "known", "mailbox", "total"],
+        "the relay keeps something else than docs/threat-model.md says"
+    );
     for explained in [&told["tables"], &told["files"]] {
         let unexplained = |one: &&Value| one["tells"].as_str().is_none_or(|tells| tells.starts_with("not the relay's"));
         assert_eq!(explained.as_array().context("a list")?.iter().find(unexplained), None);

@@ -10,7 +10,10 @@ const RESTORE: &str = "stop the relay, move the data folder away, and `twiza-rel
 
 pub(super) fn examine(settings: &Settings, database: &dyn Upkeep, thorough: bool) -> Finding {
     if settings.database.is_some() {
-        return Finding::ok(SUBJECT, "mailboxes are in PostgreSQL, which its own tools look into; `serve` says if it cannot be used");
+        return Finding::ok(
+            SUBJECT,
+            "mailboxes are in PostgreSQL, which its own tools look into; `serve` says if it cannot be used",
+        );
     }
     if !settings.folder().database().exists() {
         return Finding::ok(SUBJECT, "none yet: the first `twiza-relay serve` makes it");

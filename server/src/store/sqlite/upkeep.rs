@@ -125,7 +125,10 @@ mod tests {
         let anatomy = upkeep.anatomy().unwrap();
         let sizes = [FramesOfSize { bytes: 1024, frames: 2 }, FramesOfSize { bytes: 4096, frames: 1 }];
         assert_eq!(anatomy.frames_by_size, sizes);
-        assert_eq!(anatomy.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(), ["frame", "known", "mailbox", "total"]);
+        assert_eq!(
+            anatomy.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(),
+            ["frame", "known", "mailbox", "total"]
+        );
         store.close().await;
     }
 
