@@ -149,9 +149,12 @@ impl Engine {
             let place = Place { cursor: frame.sequence, ..place };
             history::settle(&mut step, row.id, &place, known.sequence).await?;
         }
+        // What the relay has no room for any more, since the mailbox is closed, is said again where one is now.
+        let again = self.say_again(&mut step, row.id, (mailbox.id, &place)).await?;
+        kept::drop_displaced(&mut step, mailbox.id).await?;
         kept::set_receipt(&mut step, mailbox.id, &whole.head).await?;
         ends::rewrite(&mut step, row.id, &place, &whole.head.chain).await?;
-        if missing > 0 {
+        if missing > 0 || again {
             let event = Event::RelayHealed { frames: missing };
             history::add_event(&mut step, row.id, &row.place, &event).await?;
             // What lost this has lost others as well.

@@ -186,6 +186,8 @@ impl Engine {
         let mut step = self.store.begin().await?;
         let taken = self.take(&mut step, held).await?;
         let (row, group) = taken.ok_or(ClientError::PlaceThere)?;
+        // Whoever had not read to the end before it was gone reads there what people say again.
+        self.say_all_after(&mut step, &row, (row.place.epoch, row.place.branch)).await?;
         self.next_branch(&mut step, &row, row.place, group).await?;
         step.commit().await?;
         self.sync(alliance).await?;
@@ -393,7 +395,7 @@ impl Engine {
         let digest = mailbox.advance(frame)?;
         kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
         ends::set(&mut step, row.id, &mailbox.place, &mailbox.chain).await?;
-        self.say_again(&mut step, &row, kept).await?;
+        self.say_again(&mut step, row.id, (kept, &row.place)).await?;
         if let Some(receipt) = head.filter(|head| head.closed) {
             kept::set_receipt(&mut step, kept, receipt).await?;
         }

@@ -17,20 +17,22 @@ use twiza_crypto::motion::MotionId;
 use twiza_protocol::FrameDigest;
 
 impl Engine {
-    /// What stood in this mailbox, and does not now that it ends.
+    /// What stood in the mailbox of this place, and does not now that it ends. Whether there was anything.
     pub(super) async fn say_again(
         &self,
         step: &mut SqliteConnection,
-        row: &AllianceRow,
-        kept: i64,
-    ) -> Result<(), ClientError> {
-        for (id, sent, text) in history::displaced_texts(step, row.id, &row.place).await? {
-            outbox::add_intent(step, row.id, &Want::Send { id, sent, text }).await?;
+        alliance: i64,
+        (kept, place): (i64, &Place),
+    ) -> Result<bool, ClientError> {
+        let mut again = false;
+        for (id, sent, text) in history::displaced_texts(step, alliance, place).await? {
+            outbox::add_intent(step, alliance, &Want::Send { id, sent, text }).await?;
+            again = true;
         }
         for said in said::take_displaced(step, kept).await? {
-            self.repeat(step, row.id, said).await?;
+            again |= self.repeat(step, alliance, said).await?;
         }
-        Ok(())
+        Ok(again)
     }
 
     /// What one frame of a past mailbox held, at its place, that others have gone on without. Whether it was one's own.

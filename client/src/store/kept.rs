@@ -197,9 +197,15 @@ pub(crate) async fn frames(connection: &mut SqliteConnection, mailbox: i64) -> R
     Ok(rows.iter().map(convert).collect())
 }
 
+/// Forgets frames that were displaced in a mailbox.
+pub(crate) async fn drop_displaced(connection: &mut SqliteConnection, mailbox: i64) -> Result<(), ClientError> {
+    sqlx::query("delete from kept_frame where mailbox = ? and met = 0").bind(mailbox).execute(connection).await?;
+    Ok(())
+}
+
 /// Notes how a mailbox ended, and forgets frames that were displaced in it.
 pub(crate) async fn end(connection: &mut SqliteConnection, mailbox: i64, ended: Ended) -> Result<(), ClientError> {
-    sqlx::query("delete from kept_frame where mailbox = ? and met = 0").bind(mailbox).execute(&mut *connection).await?;
+    drop_displaced(connection, mailbox).await?;
     let query = sqlx::query("update kept_mailbox set ended = ? where id = ?");
     query.bind(ended.as_str()).bind(mailbox).execute(connection).await?;
     Ok(())

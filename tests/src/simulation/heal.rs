@@ -55,7 +55,8 @@ impl Run {
         let expected = (self.scenario != Scenario::Lies).then_some(&self.expected);
         let nobody = BTreeSet::new();
         let lost = if self.scenario == Scenario::Absence { &self.lost } else { &nobody };
-        let case = Case { witnesses: &witnesses, sent: &self.sent, expected, lost };
+        let is_said_again = matches!(self.scenario, Scenario::Absence | Scenario::Lies);
+        let case = Case { witnesses: &witnesses, sent: &self.sent, expected, lost, is_said_again };
         match self.scenario {
             Scenario::Lies => match self.lie_of_run().promise() {
                 // Two sides that each removed the other's author stay apart, and are told.

@@ -25,6 +25,9 @@ pub(super) struct Case<'a> {
     pub(super) expected: Option<&'a Expected>,
     /// Who was told that its place is gone. It keeps what it had read and what it wanted to say, and is behind.
     pub(super) lost: &'a BTreeSet<usize>,
+    /// Whether people say again what others had not read before a mailbox was gone: then whoever is out or behind has it
+    /// where it was said first.
+    pub(super) is_said_again: bool,
 }
 
 /// Holds what clients say against each other.
@@ -132,14 +135,21 @@ fn check_one_history(case: &Case<'_>) -> Result<(), String> {
     let (behind, others): (Vec<&Witness>, Vec<&Witness>) = parts(case)
         .filter(has_all)
         .partition(|witness| witness.is_lost() || witness.is_active() && case.lost.contains(&witness.client));
+    let there: Vec<_> = active(case).map(|witness| witness.epochs(&BTreeSet::new(), true)).collect();
+    let said: BTreeSet<&str> =
+        there.iter().flat_map(BTreeMap::values).flatten().map(|line| without_place(line)).collect();
     for witness in others.iter().chain(&behind) {
         let client = witness.client;
-        let epochs = witness.epochs(case.expected.is_none().then_some(&gone));
+        let epochs = witness.epochs(&gone, case.expected.is_some());
         if let Some((early, _)) = epochs.iter().find(|(epoch, _)| **epoch < witness.joined()) {
             return Err(format!("{client} reads epoch {early}, but joined in {}", witness.joined()));
         }
+        let may_be_elsewhere = case.is_said_again && (!witness.is_active() || case.lost.contains(&client));
         for epoch in witness.present().into_iter().flatten() {
-            let found = epochs.get(&epoch).cloned().unwrap_or_default();
+            let mut found = epochs.get(&epoch).cloned().unwrap_or_default();
+            if let Some((_, expected)) = reference.get(&epoch).filter(|_| may_be_elsewhere) {
+                found.retain(|line| expected.contains(line) || !said.contains(without_place(line)));
+            }
             let may_miss = epoch == witness.view.epoch && case.lost.contains(&client);
             match reference.get(&epoch) {
                 Some((_, expected)) if may_miss && expected.starts_with(&found) => {}
@@ -153,6 +163,10 @@ fn check_one_history(case: &Case<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn without_place(line: &str) -> &str {
+    line.split_once(' ').map_or(line, |(_, rest)| rest)
 }
 
 /// Honest members have no more and no less to complain of than cheats gave them reason to.
@@ -188,14 +202,18 @@ fn check_nothing_odd(witness: &Witness, expected: Option<&Expected>, is_behind: 
     Ok(())
 }
 
-/// Where a relay lost what was said, its author says it again to those who had gone on. Whoever is out, or an observer by
-/// now, cannot: what it had said may be read by some only.
+/// What a relay lost, or let expire, its author says again to those who had not read it. An observer cannot, nor, after a
+/// lie, whoever is out by then: what it had said may be read by some only.
 fn said_by_the_gone<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
-    if case.expected.is_some() {
+    if !case.is_said_again {
         return BTreeSet::new();
     }
-    let is_there = |client: usize| parts(case).any(|witness| witness.client == client && witness.may_speak());
-    case.sent.iter().filter(|(_, sent)| !is_there(sent.client)).map(|(text, _)| text.as_str()).collect()
+    let own = |client: usize| parts(case).filter(move |witness| witness.client == client);
+    let is_gone = |client: usize| match case.expected {
+        Some(_) => own(client).any(|witness| witness.is_active() && !witness.may_speak()),
+        None => !own(client).any(Witness::may_speak),
+    };
+    case.sent.iter().filter(|(_, sent)| is_gone(sent.client)).map(|(text, _)| text.as_str()).collect()
 }
 
 fn check_once(case: &Case<'_>, text: &str, sent: Sent) -> Result<(), String> {

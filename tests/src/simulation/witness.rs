@@ -73,13 +73,12 @@ impl Witness {
     }
 
     /// What was read in each epoch, in order, as everybody should have it. What was read on a side that did not go on is no
-    /// part of it; nor is, where a relay lied, what was said by those who cannot say it `again`, and a wish to leave, which
-    /// is wished again.
-    pub(super) fn epochs(&self, again: Option<&BTreeSet<&str>>) -> BTreeMap<u64, Vec<String>> {
+    /// part of it; nor are these texts, and, unless `wishes` is set, wishes to leave, which are wished again.
+    pub(super) fn epochs(&self, without: &BTreeSet<&str>, wishes: bool) -> BTreeMap<u64, Vec<String>> {
         let mut epochs = BTreeMap::<u64, Vec<String>>::new();
         let is_left_out = |item: &Item| match item {
-            Item::Text { text, .. } => again.is_some_and(|gone| gone.contains(text.as_str())),
-            Item::Event(event) => again.is_some() && matches!(event, Event::Leaving { .. }),
+            Item::Text { text, .. } => without.contains(text.as_str()),
+            Item::Event(event) => !wishes && matches!(event, Event::Leaving { .. }),
         };
         let void = self.void_lives();
         for entry in self.entries.iter().filter(|entry| !is_left_out(&entry.item) && !void.contains(&entry.life)) {
