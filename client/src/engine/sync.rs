@@ -4,7 +4,7 @@ use super::push::Pushed;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::{self, Status};
-use crate::store::outbox::{self, RotateCause, Want};
+use crate::store::outbox::{self, Intent, RotateCause, Want};
 use crate::store::{kept, watched};
 use serde::Serialize;
 
@@ -112,7 +112,7 @@ impl Engine {
         let mut acted = false;
         // A statement of its own: the connection must be free again while the intents are carried out.
         let intents = outbox::open_intents(&mut *self.store.reader().await?, alliance.0).await?;
-        for intent in intents {
+        for intent in oldest_texts_first(intents) {
             match self.push(alliance, &intent).await? {
                 Pushed::Idle => {}
                 Pushed::Acted if !intent.want.is_commit() => acted = true,
@@ -166,4 +166,21 @@ impl Engine {
         step.commit().await?;
         Ok(())
     }
+}
+
+/// What is said again was wished for after what waits already, and was said before it: texts go out in the order in which
+/// they were written, in the places that texts have among the wishes.
+fn oldest_texts_first(intents: Vec<Intent>) -> Vec<Intent> {
+    let written = |intent: &Intent| match intent.want {
+        Want::Send { sent, .. } => Some(sent),
+        _ => None,
+    };
+    let (mut texts, others): (Vec<_>, Vec<_>) =
+        intents.into_iter().enumerate().partition(|(_, intent)| written(intent).is_some());
+    let places: Vec<usize> = texts.iter().map(|(place, _)| *place).collect();
+    texts.sort_by_key(|(_, intent)| written(intent));
+    let texts = texts.into_iter().map(|(_, intent)| intent);
+    let mut ordered: Vec<(usize, Intent)> = places.into_iter().zip(texts).chain(others).collect();
+    ordered.sort_by_key(|(place, _)| *place);
+    ordered.into_iter().map(|(_, intent)| intent).collect()
 }
