@@ -12,17 +12,16 @@ use twiza_crypto::epoch::EpochKeys;
 use twiza_protocol::{CoarseTime, ProblemCode, Sequence};
 
 impl Engine {
-    /// Opens the mailbox that one has come to, unless it was there and expired.
+    /// Opens the mailbox that one has come to, unless it was there and expired. Gives the day up to which it is there.
     ///
     /// # Errors
     /// [`ClientError::PlaceLost`] where it may have expired.
-    pub(super) async fn open_unseen(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<(), ClientError> {
+    pub(super) async fn open_unseen(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
         if self.may_have_expired(row).await? {
             return Err(ClientError::PlaceLost);
         }
         let grant = group.alliance().relay()?.grant.clone();
-        self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
-        Ok(())
+        Ok(self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?.expires.0)
     }
 
     async fn may_have_expired(&self, row: &AllianceRow) -> Result<bool, ClientError> {
@@ -37,7 +36,7 @@ impl Engine {
         match connection.read(&before.keys.mailbox, Sequence::START).await {
             Ok(_) => Ok(false),
             // What expired later than this is lost by the relay's fault.
-            Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => Ok(today > before.expires),
+            Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => Ok(today > before.certain),
             Err(error) => Err(error.into()),
         }
     }

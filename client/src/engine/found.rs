@@ -3,7 +3,7 @@
 use super::{AllianceNumber, Engine};
 use crate::ClientError;
 use crate::store::alliances::{self, Place, Status};
-use crate::store::groups;
+use crate::store::{groups, kept};
 use twiza_crypto::alliance::AllianceRelay;
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::group::Group;
@@ -35,7 +35,7 @@ impl Engine {
         let keys = group.epoch_keys(relay.key(), Branch::default())?;
         let connection = self.environment.connector.connect(relay)?;
         connection.describe().await?;
-        connection.open(&keys.mailbox, grant).await?;
+        let opened = connection.open(&keys.mailbox, grant).await?;
         let mut step = self.store.begin().await?;
         let id = alliances::insert(&mut step, Status::Joining, relay, None).await?;
         groups::apply(&mut step, id, &group.take_changes()).await?;
@@ -45,7 +45,8 @@ impl Engine {
         alliances::set_opened(&mut step, id, self.environment.clock.today().0).await?;
         alliances::set_seen(&mut step, id).await?;
         let row = alliances::get(&mut step, id).await?;
-        self.keep_mailbox(&mut step, &row, &group, &keys).await?;
+        let kept = self.keep_mailbox(&mut step, &row, &group, &keys).await?;
+        kept::set_certain(&mut step, kept, opened.expires.0).await?;
         step.commit().await?;
         self.connections.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, connection);
         Ok(AllianceNumber(id))

@@ -116,7 +116,7 @@ impl Engine {
         let kept = kept::find(&mut *self.store.reader().await?, row.id, keys).await?;
         let Some(kept) = kept else { return Ok(false) };
         let today = self.connection(row)?.describe().await?.relay_time.day();
-        Ok(today.0 <= kept.expires)
+        Ok(today.0 <= kept.certain)
     }
 
     /// Puts back what the relay lost of the present mailbox, and begins to read it anew.

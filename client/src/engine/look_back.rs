@@ -102,7 +102,7 @@ impl Engine {
             }
             Ok(_) => {}
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
-                if mailbox.expires < looking.connection.describe().await?.relay_time.day().0 {
+                if mailbox.certain < looking.connection.describe().await?.relay_time.day().0 {
                     return Ok(false);
                 }
                 looking.connection.open(key, looking.grant.as_deref()).await?;

@@ -31,9 +31,6 @@ use twiza_protocol::{Chain, FrameDigest, MailboxAddress, ProblemCode, Receipt};
 /// Days for which a mailbox is kept, unless the relay says that it keeps it longer.
 pub(super) const KEEP_DAYS: u32 = 30;
 
-/// Days by which a clock may be wrong, until the relay has said when a mailbox expires.
-const CLOCK_DAYS: u32 = 3;
-
 /// Branches of a past epoch that are watched.
 const BRANCHES_WATCHED: usize = 3;
 
@@ -142,21 +139,27 @@ impl Engine {
     async fn read_page(&self, held: &Held, keys: &EpochKeys) -> Result<Page, ClientError> {
         let Held { row, group } = held;
         let connection = self.connection(row)?;
+        let mut certain = None;
         let page = match connection.read(&keys.mailbox, row.place.cursor).await {
             Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
                 if row.seen {
                     return Err(ClientError::PlaceLost);
                 }
-                self.open_unseen(held, keys).await?;
+                certain = Some(self.open_unseen(held, keys).await?);
                 connection.read(&keys.mailbox, row.place.cursor).await?
             }
             page => page?,
         };
         if !row.seen {
+            let certain = match certain {
+                Some(day) => day,
+                None => connection.describe().await?.relay_time.day().0,
+            };
             let mut step = self.store.begin().await?;
             if alliances::get(&mut step, row.id).await?.version == row.version {
                 alliances::set_seen(&mut step, row.id).await?;
-                self.keep_mailbox(&mut step, row, group, keys).await?;
+                let kept = self.keep_mailbox(&mut step, row, group, keys).await?;
+                kept::set_certain(&mut step, kept, certain).await?;
             }
             step.commit().await?;
         }
@@ -258,7 +261,7 @@ impl Engine {
         if let Some(kept) = kept::find_id(step, row.id, keys).await? {
             return Ok(kept);
         }
-        let expires = self.environment.clock.today().0 + KEEP_DAYS - CLOCK_DAYS;
+        let expires = self.environment.clock.today().0 + KEEP_DAYS;
         kept::add(step, row.id, row.place.epoch, keys, &group.roster()?, expires).await
     }
 

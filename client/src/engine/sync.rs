@@ -162,7 +162,7 @@ impl Engine {
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;
         let kept = self.keep_mailbox(&mut step, row, group, &keys).await?;
-        kept::set_expires(&mut step, kept, opened.expires.0).await?;
+        kept::set_certain(&mut step, kept, opened.expires.0).await?;
         step.commit().await?;
         Ok(())
     }

@@ -36,7 +36,8 @@ pub(crate) struct KeptMailbox {
     pub(crate) keys: EpochKeys,
     pub(crate) roster: Roster,
     pub(crate) ended: Option<Ended>,
-    pub(crate) expires: u32,
+    /// The last day on which the relay must have it; one that it does not know then, it has lost.
+    pub(crate) certain: u32,
     /// When it was last looked at, in seconds since the Unix epoch.
     pub(crate) looked: u64,
 }
@@ -242,9 +243,10 @@ pub(crate) async fn note_rival(
     Ok(done.rows_affected() > 0)
 }
 
-/// The relay keeps a mailbox up to this day.
-pub(crate) async fn set_expires(connection: &mut SqliteConnection, mailbox: i64, day: u32) -> Result<(), ClientError> {
-    let query = sqlx::query("update kept_mailbox set expires = ? where id = ?");
+/// The relay has a mailbox up to this day at least, by its own word.
+pub(crate) async fn set_certain(connection: &mut SqliteConnection, mailbox: i64, day: u32) -> Result<(), ClientError> {
+    let query =
+        sqlx::query("update kept_mailbox set expires = max(expires, ?1), certain = max(certain, ?1) where id = ?2");
     query.bind(i64::from(day)).bind(mailbox).execute(connection).await?;
     Ok(())
 }
@@ -307,7 +309,7 @@ fn convert(row: &SqliteRow) -> Result<KeptMailbox, ClientError> {
         keys: EpochKeys::kept(&key("mailbox_seed")?, &key("frame_key")?, branch),
         roster: Roster::decode(row.get("roster")).map_err(|_| corrupt("kept_mailbox", "roster", id))?,
         ended,
-        expires: u32::try_from(row.get::<i64, _>("expires")).map_err(|_| corrupt("kept_mailbox", "expires", id))?,
+        certain: u32::try_from(row.get::<i64, _>("certain")).map_err(|_| corrupt("kept_mailbox", "certain", id))?,
         looked: row.get::<i64, _>("looked").cast_unsigned(),
     })
 }
