@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use twiza_client::clock::{Clock, SystemClock};
+use twiza_test_seeded::run_seeded;
 use twiza_tests::simulation::{self, Broken, Outcome, Scenario};
 
 /// Seeds of all tests together, where nothing else is said: some six minutes on two processors.
@@ -35,6 +35,14 @@ fn no_lie_of_a_relay_stays_unnoticed() {
     live(Scenario::Lies, 25);
 }
 
+#[test]
+fn a_seed_lives_the_same_life_again() {
+    let life = || run_seeded(8, || one(Scenario::Lies, 8).unwrap_or_else(|broken| panic!("{}", broken.what)).log);
+    let first = life();
+    assert!(first.len() > 100, "{first:?}");
+    assert_eq!(first, life());
+}
+
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
@@ -56,7 +64,7 @@ fn live(scenario: Scenario, percent: u64) {
                     if seed >= first + count {
                         return;
                     }
-                    let result = one(scenario, seed);
+                    let result = run_seeded(seed, || one(scenario, seed));
                     results.lock().unwrap().push((seed, result));
                 }
             });
@@ -65,6 +73,9 @@ fn live(scenario: Scenario, percent: u64) {
     let results = results.into_inner().unwrap();
     let minutes = started.elapsed().as_secs_f64() / 60.0;
     report(scenario, &results, minutes);
+    if let [(_, Ok(Outcome { log, .. }))] = &*results {
+        println!("{}", log.join("\n"));
+    }
     let mut bad: Vec<_> = results.iter().filter_map(|(seed, result)| Some((seed, result.as_ref().err()?))).collect();
     bad.sort_by_key(|(seed, _)| **seed);
     if let Some((seed, Broken { what, log })) = bad.first() {
@@ -101,7 +112,7 @@ fn one(scenario: Scenario, seed: u64) -> Result<Outcome, Broken> {
     let folder = tempfile::tempdir_in(fast_folder()).expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, simulation::run(scenario, seed, folder.path(), SystemClock.unix_seconds()))
+    local.block_on(&runtime, simulation::run(scenario, seed, folder.path()))
 }
 
 /// Memory where there is some: what survives a crash is decided by the schedule, not by the disk.

@@ -20,6 +20,10 @@ use twiza_protocol::RelayAddress;
 /// Programs that a profile has at most at once.
 const PROGRAMS_PER_PROFILE: usize = 2;
 
+/// The day on which every run begins, in seconds since the Unix epoch: 2026-09-21.
+const FIRST_DAY: u64 = 20_717 * SECONDS_PER_DAY;
+const SECONDS_PER_DAY: u64 = 86_400;
+
 /// What a run did.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -35,6 +39,8 @@ pub struct Outcome {
     pub told: usize,
     /// What went wrong, by kind.
     pub faults: BTreeMap<&'static str, usize>,
+    /// What happened, in order.
+    pub log: Vec<String>,
 }
 
 pub(super) struct Run {
@@ -67,13 +73,13 @@ pub(super) struct Run {
     log: Vec<String>,
 }
 
-/// Runs a seed, with the clients' stores in a folder. `now` is the time at which it begins, in seconds since the Unix
-/// epoch.
+/// Runs a seed, with the clients' stores in a folder. It begins at a time of its own, so that it ends on any day as it
+/// did on the first.
 ///
 /// # Errors
 /// What was found broken.
-pub async fn run(scenario: Scenario, seed: u64, folder: &Path, now: u64) -> Result<Outcome, Broken> {
-    let mut run = match Run::new(scenario, seed, folder, now).await {
+pub async fn run(scenario: Scenario, seed: u64, folder: &Path) -> Result<Outcome, Broken> {
+    let mut run = match Run::new(scenario, seed, folder).await {
         Ok(run) => run,
         Err(error) => return Err(Broken { what: format!("no start: {error}"), log: Vec::new() }),
     };
@@ -82,14 +88,15 @@ pub async fn run(scenario: Scenario, seed: u64, folder: &Path, now: u64) -> Resu
         program.end().await;
     }
     match lived {
-        Ok(()) => Ok(run.outcome),
+        Ok(()) => Ok(Outcome { log: run.log, ..run.outcome }),
         Err(what) => Err(Broken { what, log: run.log }),
     }
 }
 
 impl Run {
-    async fn new(scenario: Scenario, seed: u64, folder: &Path, now: u64) -> Result<Self, ClientError> {
+    async fn new(scenario: Scenario, seed: u64, folder: &Path) -> Result<Self, ClientError> {
         let mut rng = fastrand::Rng::with_seed(seed);
+        let now = FIRST_DAY + rng.u64(..SECONDS_PER_DAY);
         let mut relay_seed = [0; 32];
         rng.fill(&mut relay_seed);
         let now = Arc::new(AtomicU64::new(now));
