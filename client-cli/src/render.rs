@@ -155,6 +155,10 @@ fn event(language: &Language, event: &Event) -> String {
         Event::Unreadable => language.text("event-unreadable", &[]),
         Event::NotUnderstood { person } => one("event-not-understood", person),
         Event::HistoryDiffers { person } => one("event-history-differs", person),
+        Event::Missed { person: by, frames } => {
+            let arguments = [("person", self::person(language, by).into()), ("frames", (*frames).into())];
+            language.text("event-missed", &arguments)
+        }
         Event::RelayHealed { frames } => language.text("event-relay-healed", &[("frames", (*frames).into())]),
         Event::RivalRefused { person: Some(person) } => one("event-rival-refused", person),
         Event::RivalRefused { person: None } => language.text("event-rival-refused-unknown", &[]),

@@ -49,7 +49,7 @@ pub enum ContentKind {
     Report,
     /// A commit of this epoch that a rolled-back relay had taken before another ([`crate::rival`]).
     Rival,
-    /// Digests of frames that stand in a past mailbox, but were not there when members went on from it.
+    /// Frames that stand in a past mailbox, but were not there when members went on from it ([`crate::missed`]).
     Missed,
     /// An organiser's word that it has followed a commit which others cannot ([`crate::report`]).
     Followed,

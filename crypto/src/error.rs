@@ -21,6 +21,10 @@ pub enum CryptoError {
     /// fault, or one's own state is damaged: it is reported to the others.
     #[error("the commit's path does not work here")]
     PathFailed,
+    /// A commit carries out a wish to leave that was never shown here: its author made it up, or the relay has hidden it.
+    /// Others may be able to follow it.
+    #[error("the commit carries out a wish to leave that was not shown here")]
+    ProposalMissing,
     /// Something by one's own leaf that this state never made: the state is an old copy. It must not be used any more.
     #[error("made by another copy of one's own keys")]
     OwnCopy,
@@ -47,6 +51,14 @@ pub enum CryptoError {
     /// A fault of ours.
     #[error("a bug in Twiza: {0}")]
     Bug(&'static str),
+}
+
+impl CryptoError {
+    /// Whether a commit that fails so here may work for other members.
+    #[must_use]
+    pub const fn may_work_for_others(&self) -> bool {
+        matches!(self, Self::PathFailed | Self::ProposalMissing | Self::KeyLength)
+    }
 }
 
 /// Why a member's own wish cannot be carried out. A closed set, so that front ends can say it in any language.

@@ -34,6 +34,7 @@ pub mod judge;
 pub mod kit;
 pub mod ledger;
 pub mod message;
+pub mod missed;
 pub mod motion;
 pub mod name;
 pub mod past;

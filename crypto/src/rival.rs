@@ -143,6 +143,15 @@ impl Rival {
         if rival.version == VERSION { Ok(rival) } else { Err(CryptoError::Malformed(WHAT)) }
     }
 
+    /// The running hash at the mailbox's end.
+    ///
+    /// # Errors
+    /// [`CryptoError::Malformed`] where there is no frame.
+    pub fn end(&self) -> Result<Chain, CryptoError> {
+        let last = self.frames.last().ok_or(CryptoError::Malformed(WHAT))?;
+        Ok(Chain::from_bytes(self.before).append(Sequence(self.sequence), true, &FrameDigest::of(last.as_ref())))
+    }
+
     /// The commit and its author's seal, if the relay did sign that it closed the mailbox with this address and key.
     ///
     /// # Errors
@@ -153,11 +162,8 @@ impl Rival {
         address: &MailboxAddress,
         key: &FrameKey,
     ) -> Result<(Vec<u8>, AuthorSeal), CryptoError> {
-        let last = self.frames.last().ok_or(CryptoError::Malformed(WHAT))?;
-        let sequence = Sequence(self.sequence);
-        let chain = Chain::from_bytes(self.before).append(sequence, true, &FrameDigest::of(last.as_ref()));
         let signature = ReceiptSignature::from_bytes(self.signature);
-        let receipt = Receipt { sequence, chain, closed: true, signature };
+        let receipt = Receipt { sequence: Sequence(self.sequence), chain: self.end()?, closed: true, signature };
         receipt.verify(relay, address).map_err(|_| CryptoError::Unverified(WHAT))?;
         sealed_commit(key, self.frames.iter().map(AsRef::as_ref))
     }

@@ -396,6 +396,10 @@ event-rotation-suppressed = Beware: the relay has refused your new keys again an
 event-unreadable = A message could not be read.
 event-not-understood = { $person } sent something that a later version of Twiza can read.
 event-history-differs = Beware: { $person } has seen another history than you. The relay may be showing different things to different members, or has lost some. Compare `twiza verify`.
+event-missed = { $frames ->
+    [one] { $person } has found that others had not read a message of yours, which the relay had lost for a time. Your client says it again.
+   *[other] { $person } has found that others had not read { $frames } messages of yours, which the relay had lost for a time. Your client says them again.
+}
 event-relay-healed = { $frames ->
     [0] The relay shows another order of messages than before. It was restored from a backup, or it lies. Nothing that you have is lost.
     [one] The relay had lost a message or a change; your client has put it back. The relay was restored from a backup, or it lies. Nothing that you have is lost.

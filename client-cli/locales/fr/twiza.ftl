@@ -395,6 +395,10 @@ event-rotation-suppressed = Attention : le relais a refusé vos nouvelles clés 
 event-unreadable = Un message n'a pas pu être lu.
 event-not-understood = { $person } a envoyé quelque chose qu'une version plus récente de Twiza sait lire.
 event-history-differs = Attention : { $person } a vu une autre histoire que vous. Le relais montre peut-être des choses différentes selon les membres, ou en a perdu. Comparez `twiza verify`.
+event-missed = { $frames ->
+    [one] { $person } a constaté que d'autres n'avaient pas lu un de vos messages, que le relais avait perdu un temps. Votre programme le redit.
+   *[other] { $person } a constaté que d'autres n'avaient pas lu { $frames } de vos messages, que le relais avait perdus un temps. Votre programme les redit.
+}
 event-relay-healed = { $frames ->
     [0] Le relais montre les messages dans un autre ordre qu'avant. Il a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.
     [one] Le relais avait perdu un message ou un changement ; votre programme l'y a remis. Le relais a été restauré d'une sauvegarde, ou il ment. Rien de ce que vous avez n'est perdu.

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! first there                                        who cannot follow          who has followed
-//! reports of more than half (the author left aside)  goes on in the branch      comes back to them
+//! reports of more than half (the author left aside), goes on in the branch      comes back to them
+//!   of two at least, or of an organiser
 //! an organiser's word that it has followed           asks to be let in again    goes on
 //! ```
 
@@ -55,7 +56,7 @@ impl Dispute {
     /// What was said of it, in order, by whom was there.
     fn side(&self, said: &[Payload]) -> Side {
         let (roster, address) = (&self.mailbox.roster, self.mailbox.keys.mailbox.address());
-        let mut reporters = BTreeSet::new();
+        let (mut reporters, mut organised) = (BTreeSet::new(), false);
         for payload in said {
             let word = match payload.kind {
                 ContentKind::Report => Word::CannotFollow,
@@ -70,9 +71,14 @@ impl Dispute {
             match word {
                 Word::Followed if by.role == Role::Organiser => return Side::Followers,
                 Word::Followed => {}
-                Word::CannotFollow => drop(reporters.insert(by.leaf_index)),
+                Word::CannotFollow => {
+                    reporters.insert(by.leaf_index);
+                    organised |= by.role == Role::Organiser;
+                }
             }
-            if reporters.len() * 2 > roster.entries.len().saturating_sub(1) {
+            // One who organises nothing does not lead the others back, where there are two.
+            let enough = organised || reporters.len() > 1;
+            if enough && reporters.len() * 2 > roster.entries.len().saturating_sub(1) {
                 return Side::Reporters;
             }
         }

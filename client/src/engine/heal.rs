@@ -46,9 +46,12 @@ pub(super) fn contradiction(place: &Place, address: &MailboxAddress, page: &Page
     if head.sequence < place.cursor {
         return Some("it has lost frames that it had shown before");
     }
-    let last = page.frames.last().map_or(place.cursor, |frame| frame.sequence);
-    if head.sequence != last {
+    let last = page.frames.last();
+    if head.sequence != last.map_or(place.cursor, |frame| frame.sequence) {
         return Some("it shows other frames than it signs");
+    }
+    if head.closed != last.is_some_and(|frame| frame.closing) {
+        return Some("it shows another end than it signs");
     }
     let read = place.chain.unwrap_or_else(|| Chain::start(address));
     (chain_over(read, &page.frames) != head.chain).then_some("it signs another history than it had shown before")

@@ -23,10 +23,13 @@ use crate::store::watched::{self, WatchedBranch};
 use crate::store::{ends, groups, reading};
 use sqlx::SqliteConnection;
 use std::sync::Arc;
+use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
-use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::epoch::{Branch, EpochKeys};
+use twiza_crypto::missed::Missed;
 use twiza_crypto::report::{Report, Word};
 use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
+use twiza_crypto::roster::{Roster, RosterEntry};
 use twiza_crypto::seal::seal_payload;
 use twiza_protocol::{Chain, FrameDigest, FrameSize, ProblemCode};
 
@@ -41,6 +44,17 @@ pub(super) struct Looking {
     pub(super) row: AllianceRow,
     connection: Arc<dyn RelayConnection>,
     grant: Option<String>,
+}
+
+/// The commit that one has followed out of a past epoch.
+struct OwnEnd {
+    /// The kept mailbox that one left by it.
+    mailbox: i64,
+    /// The branch whose mailbox it closed.
+    branch: Branch,
+    commit: Contender,
+    /// What shows it to others, where one has the relay's word on it.
+    shown: Option<Vec<u8>>,
 }
 
 impl Engine {
@@ -111,12 +125,19 @@ impl Engine {
         }
         let (missing, whole) = put_back(&*looking.connection, key, &frames).await?;
         let shown = whole.frames.last().filter(|frame| frame.closing).map(|frame| FrameDigest::of(&frame.octets));
-        if shown == Some(FrameDigest::of(&last.octets)) {
+        let Some(shown) = shown else { return Ok(false) };
+        let known = frames.iter().map(|frame| frame.octets.as_slice());
+        let theirs = contender_in(mailbox, whole.frames.iter().map(|frame| frame.octets.as_slice()));
+        // A part of the commit was hidden here: what counted as junk was none.
+        let was_hidden = mailbox.ended == Some(Ended::Branch) && contender_in(mailbox, known).is_none();
+        if shown == FrameDigest::of(&last.octets) && !(was_hidden && theirs.is_some()) {
             self.settle_past(looking, mailbox, &whole, missing).await?;
             return Ok(false);
         }
-        let Some(shown) = shown else { return Ok(false) };
-        self.compare_ends(looking, mailbox, &whole, &shown).await
+        if mailbox.epoch == looking.row.place.epoch {
+            return self.go_back(&looking.row, mailbox).await;
+        }
+        self.compare_ends(looking, mailbox, theirs, &shown).await
     }
 
     /// A past mailbox is whole again: its frames stand where the relay signs that they stand.
@@ -137,7 +158,7 @@ impl Engine {
             let digest = FrameDigest::of(&frame.octets);
             let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else {
                 if mailbox.keys.frame.open(&frame.octets).is_ok() {
-                    missed.extend_from_slice(digest.as_bytes());
+                    missed.push(digest);
                 }
                 continue;
             };
@@ -161,33 +182,47 @@ impl Engine {
             watched::set_looked_back(&mut step, row.id, 0).await?;
         }
         let branches = watched::of_epoch(&mut step, row.id, mailbox.epoch).await?;
+        let group = self.stored_group(&mut step, row.id).await?;
         step.commit().await?;
         if missed.is_empty() {
             return Ok(());
         }
-        // Their keys are gone here. Whoever wrote them is told that the others have not read them.
-        let said = |payload: &Payload| payload.kind == ContentKind::Missed && payload.body == missed;
-        self.say_in_branch(looking, &branches, ContentKind::Missed, &missed, said).await
+        // Their keys are gone here. Whoever wrote them is told that the others have not read them, once: by whomever.
+        let address = mailbox.keys.mailbox.address();
+        let body = group.missed(&address, &missed).encode()?;
+        let said = |payload: &Payload| {
+            let missed_by = Missed::decode(&payload.body).ok().filter(|_| payload.kind == ContentKind::Missed);
+            let verified = missed_by.as_ref().and_then(|told| told.verify(&mailbox.roster, &address).ok());
+            verified.is_some_and(|(_, frames)| frames.eq(missed.iter().copied()))
+        };
+        self.say_in_branch(looking, &branches, ContentKind::Missed, &body, said).await
     }
 
-    /// Others went on from a past mailbox before these frames were in it: what one said in them is said again.
+    /// Others went on from a past mailbox before these frames were in it, by the word of somebody who has a seat: what one
+    /// said in them is said again.
     async fn take_missed(&self, row: &AllianceRow, epoch: u64, body: &[u8]) -> Result<bool, ClientError> {
+        let Ok(told) = Missed::decode(body) else { return Ok(false) };
         let mut step = self.store.begin().await?;
-        let past = kept::past(&mut step, row.id).await?;
-        let mut again = 0;
-        for octets in body.as_chunks::<32>().0 {
-            let digest = FrameDigest::from_bytes(*octets);
-            for mailbox in past.iter().filter(|mailbox| mailbox.epoch == epoch) {
+        let group = self.stored_group(&mut step, row.id).await?;
+        for mailbox in kept::past(&mut step, row.id).await?.iter().filter(|mailbox| mailbox.epoch == epoch) {
+            let Ok((by, frames)) = told.verify(&mailbox.roster, &mailbox.keys.mailbox.address()) else { continue };
+            if group.alliance().seat(&by.identity).is_none() {
+                break;
+            }
+            let mut again = 0;
+            for digest in frames {
                 let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
                 let place = Place { epoch, branch: mailbox.keys.branch, cursor: known.sequence, chain: None };
                 again += usize::from(self.say_missed(&mut step, row.id, (mailbox.id, &place), &digest).await?);
             }
+            if again > 0 {
+                let event = Event::Missed { person: (&by.person()).into(), frames: again };
+                history::add_event(&mut step, row.id, &row.place, &event).await?;
+            }
+            step.commit().await?;
+            return Ok(again > 0);
         }
-        if again > 0 {
-            history::add_event(&mut step, row.id, &row.place, &Event::RelayHealed { frames: again }).await?;
-        }
-        step.commit().await?;
-        Ok(again > 0)
+        Ok(false)
     }
 
     /// The relay shows another end of a past mailbox than the one that was followed.
@@ -195,23 +230,39 @@ impl Engine {
         &self,
         looking: &Looking,
         mailbox: &KeptMailbox,
-        whole: &Whole,
+        theirs: Option<Contender>,
         shown: &FrameDigest,
     ) -> Result<bool, ClientError> {
+        let Some(ours) = self.own_end(&looking.row, mailbox.epoch).await? else { return Ok(false) };
+        let digest = theirs.as_ref().map_or(*shown, |theirs| FrameDigest::from_bytes(theirs.digest));
+        self.weigh(looking, &ours, (theirs, &digest), (mailbox.epoch, mailbox.keys.branch, &mailbox.roster)).await
+    }
+
+    /// Weighs one's own end of a past epoch against another: one stays with it, and shows it to the others, or leaves it.
+    /// Whether one's place has changed.
+    async fn weigh(
+        &self,
+        looking: &Looking,
+        ours: &OwnEnd,
+        (theirs, digest): (Option<Contender>, &FrameDigest),
+        (epoch, branch, roster): (u64, Branch, &Roster),
+    ) -> Result<bool, ClientError> {
         let row = &looking.row;
-        if mailbox.epoch == row.place.epoch {
-            return self.go_back(row, mailbox).await;
-        }
-        let octets: Vec<&[u8]> = whole.frames.iter().map(|frame| frame.octets.as_slice()).collect();
-        let theirs = contender(mailbox, &closing_payload(&mailbox.keys, &octets));
-        let Some((ours, followed, frames)) = self.own_end(row, mailbox.epoch).await? else { return Ok(false) };
-        let choice = theirs.as_ref().map_or(Choice::First, |theirs| choose(&ours, theirs));
         let mut step = self.store.begin().await?;
-        let person = theirs.and_then(|theirs| mailbox.roster.at(theirs.author).map(|entry| (&entry.person()).into()));
-        let news = kept::note_rival(&mut step, mailbox.id, shown).await?;
+        let state = self.stored_group(&mut step, row.id).await?;
+        let state = state.alliance();
+        let author = theirs.as_ref().and_then(|theirs| roster.at(theirs.author));
+        let choice = match (&theirs, author) {
+            (Some(theirs), Some(author)) if keeps_standing(state, author) => choose(&ours.commit, theirs),
+            // Out since, or no organiser any more: nobody takes that back by claiming an epoch before it.
+            (Some(theirs), _) if choose(&ours.commit, theirs) == Choice::Second => Choice::Neither,
+            _ => Choice::First,
+        };
+        let person = author.map(|author| (&author.person()).into());
+        let news = kept::note_rival(&mut step, ours.mailbox, digest).await?;
         match (choice, person) {
             (Choice::Second, _) => {
-                self.leave_fork(&mut step, row, (mailbox.epoch, mailbox.keys.branch)).await?;
+                self.leave_fork(&mut step, row, (epoch, branch.min(ours.branch))).await?;
                 step.commit().await?;
                 return Ok(true);
             }
@@ -225,38 +276,65 @@ impl Engine {
         }
         step.commit().await?;
         if choice == Choice::First {
-            self.show_end(looking, &followed, &frames).await?;
+            self.show_end(looking, epoch, ours).await?;
         }
         Ok(false)
     }
 
-    /// The commit that ended an epoch here, where it was read, and the frames that hold it.
-    async fn own_end(
-        &self,
-        row: &AllianceRow,
-        epoch: u64,
-    ) -> Result<Option<(Contender, KeptMailbox, Vec<Vec<u8>>)>, ClientError> {
+    /// The commit that ended an epoch here, where it was read or shown.
+    async fn own_end(&self, row: &AllianceRow, epoch: u64) -> Result<Option<OwnEnd>, ClientError> {
         let mut reader = self.store.reader().await?;
         let past = kept::past(&mut reader, row.id).await?;
-        let found = past.into_iter().find(|kept| kept.epoch == epoch && kept.ended == Some(Ended::Commit));
-        let Some(mailbox) = found else { return Ok(None) };
-        let frames = kept::frames(&mut reader, mailbox.id).await?;
-        let octets: Vec<&[u8]> = frames.iter().map(|frame| frame.octets.as_slice()).collect();
-        let closing = closing_payload(&mailbox.keys, &octets);
-        Ok(contender(&mailbox, &closing).map(|ours| (ours, mailbox, closing)))
+        for mailbox in past.iter().filter(|kept| kept.epoch == epoch) {
+            if let Some(octets) = &mailbox.taken_over {
+                let rival = Rival::decode(octets)?;
+                let branch = self.branch_of(&mut reader, row, epoch, rival.branch).await?;
+                let Some((keys, roster)) = branch else { continue };
+                let address = keys.mailbox.address();
+                let (commit, seal) = rival.open(row.relay.key(), &address, &keys.frame)?;
+                let commit = Contender::verify(&roster, &address, &commit, &seal)?;
+                let (mailbox, branch, shown) = (mailbox.id, keys.branch, Some(octets.clone()));
+                return Ok(Some(OwnEnd { mailbox, branch, commit, shown }));
+            }
+            if mailbox.ended == Some(Ended::Commit) {
+                let frames = kept::frames(&mut reader, mailbox.id).await?;
+                let octets: Vec<&[u8]> = frames.iter().map(|frame| frame.octets.as_slice()).collect();
+                let closing = closing_payload(&mailbox.keys, &octets);
+                let Some(commit) = contender(mailbox, &closing) else { return Ok(None) };
+                let before = chain_before_last(mailbox, &frames);
+                let head = kept::receipt(&mut reader, mailbox.id).await?;
+                let rival = head.map(|head| Rival::new(mailbox.keys.branch, &before, &head, closing).encode());
+                let (mailbox, branch, shown) = (mailbox.id, mailbox.keys.branch, rival.transpose()?);
+                return Ok(Some(OwnEnd { mailbox, branch, commit, shown }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The keys of a branch of a past epoch, whether it was read or is watched, and who was in that epoch.
+    async fn branch_of(
+        &self,
+        reader: &mut SqliteConnection,
+        row: &AllianceRow,
+        epoch: u64,
+        branch: u8,
+    ) -> Result<Option<(EpochKeys, Roster)>, ClientError> {
+        let (mut known, mut roster) = (None, None);
+        for mailbox in kept::past(reader, row.id).await?.into_iter().filter(|kept| kept.epoch == epoch) {
+            roster = Some(mailbox.roster);
+            known = Some(mailbox.keys).filter(|keys| keys.branch.0 == branch).or(known);
+        }
+        let watched = watched::of_epoch(reader, row.id, epoch).await?.into_iter();
+        let keys = known.or_else(|| watched.map(|watched| watched.keys).find(|keys| keys.branch.0 == branch));
+        Ok(keys.zip(roster))
     }
 
     /// Shows the commit that was followed to those who followed another, in the first branch that is open.
-    async fn show_end(&self, looking: &Looking, ended: &KeptMailbox, closing: &[Vec<u8>]) -> Result<(), ClientError> {
-        let mut reader = self.store.reader().await?;
-        let Some(head) = kept::receipt(&mut reader, ended.id).await? else { return Ok(()) };
-        let frames = kept::frames(&mut reader, ended.id).await?;
-        let branches = watched::of_epoch(&mut reader, looking.row.id, ended.epoch).await?;
-        drop(reader);
-        let before = chain_before_last(ended, &frames);
-        let rival = Rival::new(ended.keys.branch, &before, &head, closing.to_vec()).encode()?;
-        let shown = |payload: &Payload| payload.kind == ContentKind::Rival && payload.body == rival;
-        self.say_in_branch(looking, &branches, ContentKind::Rival, &rival, shown).await
+    async fn show_end(&self, looking: &Looking, epoch: u64, ours: &OwnEnd) -> Result<(), ClientError> {
+        let Some(rival) = &ours.shown else { return Ok(()) };
+        let branches = watched::of_epoch(&mut *self.store.reader().await?, looking.row.id, epoch).await?;
+        let shown = |payload: &Payload| payload.kind == ContentKind::Rival && payload.body == *rival;
+        self.say_in_branch(looking, &branches, ContentKind::Rival, rival, shown).await
     }
 
     /// Says something in the first of these branches that is open, unless it was said there.
@@ -285,7 +363,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Another end of a branch of the present epoch: one is still in that epoch, and reads that branch anew.
+    /// Another end of a branch of the present epoch: one is still in that epoch, and reads that branch anew, and those
+    /// after it, if one comes to them again.
     async fn go_back(&self, row: &AllianceRow, mailbox: &KeptMailbox) -> Result<bool, ClientError> {
         let mut step = self.store.begin().await?;
         let held = self.hold(&mut step, row.id).await?;
@@ -300,9 +379,12 @@ impl Engine {
         groups::apply(&mut step, row.id, &group.take_changes()).await?;
         reading::leave_mailbox(&mut step, row.id).await?;
         outbox::requeue(&mut step, row.id).await?;
-        kept::begin_anew(&mut step, mailbox.id).await?;
+        for later in kept::from(&mut step, row.id, (mailbox.epoch, mailbox.keys.branch)).await? {
+            kept::begin_anew(&mut step, later.id).await?;
+            let place = Place { epoch: later.epoch, branch: later.keys.branch, ..Place::START };
+            history::displace(&mut step, row.id, &place).await?;
+        }
         let place = Place { epoch: mailbox.epoch, branch: mailbox.keys.branch, ..Place::START };
-        history::displace(&mut step, row.id, &place).await?;
         ends::forget_from(&mut step, row.id, &place).await?;
         self.say_all_after(&mut step, row, (place.epoch, place.branch)).await?;
         alliances::enter_mailbox(&mut step, row.id, &place).await?;
@@ -325,7 +407,7 @@ impl Engine {
         for _ in 0..2 {
             let said = self.said_in(looking, &branches).await?;
             for payload in &said {
-                if self.take_glanced(row, epoch, payload).await? {
+                if self.take_glanced(looking, epoch, payload).await? {
                     return Ok(true);
                 }
             }
@@ -354,7 +436,8 @@ impl Engine {
         Ok(said)
     }
 
-    async fn take_glanced(&self, row: &AllianceRow, epoch: u64, payload: &Payload) -> Result<bool, ClientError> {
+    async fn take_glanced(&self, looking: &Looking, epoch: u64, payload: &Payload) -> Result<bool, ClientError> {
+        let row = &looking.row;
         match payload.kind {
             ContentKind::Report => {
                 let mut step = self.store.begin().await?;
@@ -363,37 +446,26 @@ impl Engine {
                 Ok(false)
             }
             ContentKind::Missed if row.status == Status::Active => self.take_missed(row, epoch, &payload.body).await,
-            ContentKind::Rival if row.status == Status::Active => self.meet_rival(row, epoch, &payload.body).await,
+            ContentKind::Rival if row.status == Status::Active => self.meet_rival(looking, epoch, &payload.body).await,
             _ => Ok(false),
         }
     }
 
     /// Somebody shows another end of a past epoch than the one that was followed, with the relay's signature.
-    async fn meet_rival(&self, row: &AllianceRow, epoch: u64, body: &[u8]) -> Result<bool, ClientError> {
+    async fn meet_rival(&self, looking: &Looking, epoch: u64, body: &[u8]) -> Result<bool, ClientError> {
+        let row = &looking.row;
         let Ok(rival) = Rival::decode(body) else { return Ok(false) };
-        let Some((ours, ..)) = self.own_end(row, epoch).await? else { return Ok(false) };
-        let past = kept::past(&mut *self.store.reader().await?, row.id).await?;
-        let of_branch = |kept: &&KeptMailbox| kept.epoch == epoch && kept.keys.branch.0 == rival.branch;
-        let Some(mailbox) = past.iter().find(of_branch) else { return Ok(false) };
-        let address = mailbox.keys.mailbox.address();
-        let Ok((commit, seal)) = rival.open(row.relay.key(), &address, &mailbox.keys.frame) else { return Ok(false) };
-        let Ok(theirs) = Contender::verify(&mailbox.roster, &address, &commit, &seal) else { return Ok(false) };
-        if theirs.digest == ours.digest {
+        let Some(ours) = self.own_end(row, epoch).await? else { return Ok(false) };
+        let branch = self.branch_of(&mut *self.store.reader().await?, row, epoch, rival.branch).await?;
+        let Some((keys, roster)) = branch else { return Ok(false) };
+        let address = keys.mailbox.address();
+        let Ok((commit, seal)) = rival.open(row.relay.key(), &address, &keys.frame) else { return Ok(false) };
+        let Ok(theirs) = Contender::verify(&roster, &address, &commit, &seal) else { return Ok(false) };
+        if theirs.digest == ours.commit.digest {
             return Ok(false);
         }
-        let choice = choose(&ours, &theirs);
-        let mut step = self.store.begin().await?;
-        let news = kept::note_rival(&mut step, mailbox.id, &FrameDigest::from_bytes(theirs.digest)).await?;
-        match (choice, mailbox.roster.at(theirs.author)) {
-            (Choice::Second, _) => self.leave_fork(&mut step, row, (epoch, mailbox.keys.branch)).await?,
-            (Choice::Neither, Some(author)) if news => {
-                let person = (&author.person()).into();
-                history::add_event(&mut step, row.id, &row.place, &Event::Apart { person }).await?;
-            }
-            _ => {}
-        }
-        step.commit().await?;
-        Ok(choice == Choice::Second)
+        let digest = FrameDigest::from_bytes(theirs.digest);
+        self.weigh(looking, &ours, (Some(theirs), &digest), (epoch, keys.branch, &roster)).await
     }
 
     /// A member's report on the epoch that is being read. Whether it is news.
@@ -414,24 +486,22 @@ impl Engine {
         body: &[u8],
     ) -> Result<bool, ClientError> {
         let Ok(report) = Report::decode(body) else { return Ok(false) };
-        let past = kept::past(step, row.id).await?;
-        let verified = past.iter().filter(|kept| kept.epoch == epoch).find_map(|kept| {
-            report
-                .verify(Word::CannotFollow, &kept.roster, &kept.keys.mailbox.address())
-                .ok()
-                .map(|entry| (kept, entry))
-        });
-        let Some((kept, reporter)) = verified else { return Ok(false) };
-        let news = watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, None).await?;
-        if news && reporter.identity != self.profile.key.identity() {
+        for kept in kept::past(step, row.id).await?.iter().filter(|kept| kept.epoch == epoch) {
+            let address = kept.keys.mailbox.address();
+            let Ok(reporter) = report.verify(Word::CannotFollow, &kept.roster, &address) else { continue };
             let frames = kept::frames(step, kept.id).await?;
-            let octets: Vec<&[u8]> = frames.iter().map(|frame| frame.octets.as_slice()).collect();
-            let author = contender(kept, &closing_payload(&kept.keys, &octets)).map(|author| author.author);
-            let by = author.and_then(|leaf| kept.roster.at(leaf)).map(|entry| (&entry.person()).into());
-            let event = Event::CannotFollow { person: (&reporter.person()).into(), by };
-            history::add_event(step, row.id, &row.place, &event).await?;
+            let commit = contender_in(kept, frames.iter().map(|frame| frame.octets.as_slice()));
+            // Of a commit that nobody has read there is nothing to say.
+            let Some(commit) = commit.filter(|commit| commit.digest == report.commit) else { continue };
+            let news = watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, None).await?;
+            if news && reporter.identity != self.profile.key.identity() {
+                let by = kept.roster.at(commit.author).map(|entry| (&entry.person()).into());
+                let event = Event::CannotFollow { person: (&reporter.person()).into(), by };
+                history::add_event(step, row.id, &row.place, &event).await?;
+            }
+            return Ok(news);
         }
-        Ok(news)
+        Ok(false)
     }
 
     /// A commit works for others, maybe, and not here: one says so in the next branch, and asks to be let in again.
@@ -494,6 +564,17 @@ pub(super) fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>
 pub(super) fn contender(mailbox: &KeptMailbox, frames: &[Vec<u8>]) -> Option<Contender> {
     let (commit, seal) = sealed_commit(&mailbox.keys.frame, frames.iter().map(Vec::as_slice)).ok()?;
     Contender::verify(&mailbox.roster, &mailbox.keys.mailbox.address(), &commit, &seal).ok()
+}
+
+/// The commit that these frames of a mailbox end with, if somebody of that epoch vouches for it.
+fn contender_in<'a>(mailbox: &KeptMailbox, frames: impl Iterator<Item = &'a [u8]>) -> Option<Contender> {
+    contender(mailbox, &closing_payload(&mailbox.keys, &frames.collect::<Vec<_>>()))
+}
+
+/// Whether somebody has lost nothing of what it could do in a past epoch: its seat, and an organiser's rights.
+fn keeps_standing(state: &AllianceState, then: &RosterEntry) -> bool {
+    let seat = state.seat(&then.identity);
+    seat.is_some_and(|seat| seat.role == Role::Organiser || then.role != Role::Organiser)
 }
 
 /// The whole payloads in a mailbox.

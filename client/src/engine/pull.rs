@@ -13,7 +13,7 @@ use crate::store::history::{self, Event, LostWhy, NewText, ShownPerson};
 use crate::store::kept::{self, Ended, KeptFrame, Known};
 use crate::store::outbox::{self, Want};
 use crate::store::said::{self, Said};
-use crate::store::{Step, ends, groups, reading, recovery, watched};
+use crate::store::{ends, groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
@@ -43,6 +43,15 @@ enum Own {
     Taken,
     /// One's own wish to leave, for this intent: read as everybody reads it.
     Departure(i64),
+}
+
+/// Where one is after somebody else's commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Adopted {
+    /// In the next epoch.
+    Entered,
+    /// Nowhere: one was removed, or cannot go where the others go.
+    Out,
 }
 
 /// The mailbox that is being read.
@@ -104,18 +113,21 @@ impl Engine {
             }
             let Page { frames, head } = page;
             let (ordinary, closing) = split_closing(frames)?;
-            if ordinary.is_empty() && closing.is_none() {
-                if head.is_none() {
+            match (ordinary.is_empty(), &closing, &head) {
+                (_, Some(_), None) => {
+                    return Err(ClientError::RelayContradiction("it shows an end and does not sign it"));
+                }
+                (true, None, None) => {
                     return Err(ClientError::RelayContradiction("an empty page that is not the last"));
                 }
-                return self.check_receipts(&acknowledged).await;
+                _ => {}
             }
             let next = self.take_ordinary(current, &keys, &ordinary).await?;
             let Some(next) = next else { continue };
-            held = match closing {
-                Some(frame) => self.take_closing(next, &keys, &frame, head.as_ref()).await?,
-                None if head.is_none() => Some(next),
-                None => return self.check_receipts(&acknowledged).await,
+            held = match (closing, head) {
+                (Some(frame), Some(head)) => self.take_closing(next, &keys, &frame, &head).await?,
+                (_, None) => Some(next),
+                (None, Some(_)) => return self.check_receipts(&acknowledged).await,
             };
         }
     }
@@ -231,11 +243,13 @@ impl Engine {
             }
             let Some(payload) = payload.filter(|_| own != Own::Taken) else { continue };
             if payload.kind == ContentKind::Rival
-                && let Ok(rival) = Rival::decode(&payload.body)
+                && let Some(adopted) = self.adopt(&mut step, &mut group, &mailbox, kept, &payload.body).await?
             {
-                alliances::set_place(&mut step, row.id, &mailbox.place).await?;
-                let held = self.keep(step, row.id, group).await?;
-                return self.adopt(held, keys, &rival).await.map(|_| None);
+                match adopted {
+                    Adopted::Entered => drop(self.keep(step, row.id, group).await?),
+                    Adopted::Out => step.commit().await?,
+                }
+                return Ok(None);
             }
             self.take_payload(&mut step, &mut group, &mailbox, &payload).await?;
             if let Own::Departure(intent) = own
@@ -383,13 +397,14 @@ impl Engine {
         }
     }
 
-    /// Takes the frame that closes the mailbox: the next epoch begins, or the next branch of this one.
+    /// Takes the frame that closes the mailbox, by the relay's signed word: the next epoch begins, or the next branch of
+    /// this one.
     async fn take_closing(
         &self,
         held: Held,
         keys: &EpochKeys,
         frame: &InboundFrame,
-        head: Option<&Receipt>,
+        head: &Receipt,
     ) -> Result<Option<Held>, ClientError> {
         let mut step = self.store.begin().await?;
         let Some((row, group)) = self.take(&mut step, held).await? else { return Ok(None) };
@@ -399,9 +414,7 @@ impl Engine {
         kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
         ends::set(&mut step, row.id, &mailbox.place, &mailbox.chain).await?;
         self.say_again(&mut step, row.id, (kept, &row.place)).await?;
-        if let Some(receipt) = head.filter(|head| head.closed) {
-            kept::set_receipt(&mut step, kept, receipt).await?;
-        }
+        kept::set_receipt(&mut step, kept, head).await?;
         let content = keys.frame.open(&frame.octets).ok();
         let payload = whole_payload(&mut step, row.id, keys, frame, &digest, content).await?;
         let own = outbox::take_frame(&mut step, row.id, &digest).await?;
@@ -420,9 +433,12 @@ impl Engine {
         let culprit = group.verify_author(&mailbox.address, &body, &author).ok();
         let ahead = branches_ahead(&group, &row)?;
         match group.receive_commit(&mailbox.address, &body, &author) {
-            Ok((group, judged)) => {
+            Ok((mut group, judged)) => {
                 kept::end(&mut step, kept, Ended::Commit).await?;
-                self.follow(step, &row, &mailbox, group, judged, &ahead).await
+                match self.follow(&mut step, &mailbox, &mut group, judged, &ahead).await? {
+                    Adopted::Entered => self.keep(step, row.id, group).await.map(Some),
+                    Adopted::Out => step.commit().await.map(|()| None),
+                }
             }
             Err(CryptoError::OwnCopy) => {
                 self.lose_place(&mut step, &row, LostWhy::OldCopy).await?;
@@ -437,7 +453,7 @@ impl Engine {
                 self.branch_off(&mut step, group, &mailbox, culprit.as_ref()).await?;
                 match culprit {
                     // Others may be able to follow it: who is to blame is not clear yet.
-                    _ if matches!(error, CryptoError::PathFailed | CryptoError::KeyLength) => {
+                    _ if error.may_work_for_others() => {
                         self.doubt(&mut step, &row, &report).await?;
                     }
                     Some(culprit) => self.expel(&mut step, row.id, &culprit).await?,
@@ -452,46 +468,67 @@ impl Engine {
     /// Takes over a commit by somebody else: the group enters the next epoch, or one is out.
     async fn follow(
         &self,
-        mut step: Step,
-        row: &AllianceRow,
+        step: &mut SqliteConnection,
         mailbox: &Mailbox<'_>,
-        mut group: Group,
+        group: &mut Group,
         judged: JudgedCommit,
         ahead: &[EpochKeys],
-    ) -> Result<Option<Held>, ClientError> {
+    ) -> Result<Adopted, ClientError> {
+        let row = mailbox.row;
         let (facts, own_end) = (judged.facts().clone(), judged.removes_us());
         let (before, people) = (group.alliance().clone(), group.members()?);
         group.merge(judged)?;
-        self.note_readmitted(&mut step, row, &group, &facts).await?;
+        self.note_readmitted(step, row, group, &facts).await?;
         let events = describe(&facts, &before, &people);
-        self.note(&mut step, mailbox, &events).await?;
-        self.note_commit(&mut step, &mailbox.at(), &facts, &before).await?;
+        self.note(step, mailbox, &events).await?;
+        self.note_commit(step, &mailbox.at(), &facts, &before).await?;
         if own_end {
-            self.end(&mut step, row, &facts).await?;
-            step.commit().await?;
-            return Ok(None);
+            self.end(step, row, &facts).await?;
+            return Ok(Adopted::Out);
         }
-        self.next_epoch(&mut step, row, &mut group, ahead).await?;
-        self.keep(step, row.id, group).await.map(Some)
+        self.next_epoch(step, row, group, ahead).await?;
+        Ok(Adopted::Entered)
     }
 
     /// A commit of this epoch that the relay had taken before it was rolled back, shown by a member who followed it.
-    /// Whoever has not left the epoch yet takes it over at this place of the list, as everybody here does.
-    async fn adopt(&self, held: Held, keys: &EpochKeys, rival: &Rival) -> Result<Option<Held>, ClientError> {
-        let relay = held.row.relay.key();
-        let ended = held.group.epoch_keys(relay, Branch(rival.branch))?;
+    /// Whoever has not left the epoch yet takes it over at this place of the list, as everybody here does. `None` where
+    /// nobody can: the group is as it was.
+    async fn adopt(
+        &self,
+        step: &mut SqliteConnection,
+        group: &mut Group,
+        mailbox: &Mailbox<'_>,
+        kept: i64,
+        shown: &[u8],
+    ) -> Result<Option<Adopted>, ClientError> {
+        let row = mailbox.row;
+        let Ok(rival) = Rival::decode(shown) else { return Ok(None) };
+        let relay = row.relay.key();
+        let ended = group.epoch_keys(relay, Branch(rival.branch))?;
         let address = ended.mailbox.address();
-        let Ok((body, author)) = rival.open(relay, &address, &ended.frame) else { return Ok(Some(held)) };
-        let mut step = self.store.begin().await?;
-        let Some((row, group)) = self.take(&mut step, held).await? else { return Ok(None) };
-        let ahead = branches_ahead(&group, &row)?;
-        let kept = self.keep_mailbox(&mut step, &row, &group, keys).await?;
-        match group.receive_commit(&address, &body, &author) {
-            Ok((group, judged)) => {
-                kept::end(&mut step, kept, Ended::Branch).await?;
-                self.say_all_after(&mut step, &row, (row.place.epoch, ended.branch)).await?;
-                let mailbox = open_mailbox(&row, keys);
-                self.follow(step, &row, &mailbox, group, judged, &ahead).await
+        let Ok((body, author)) = rival.open(relay, &address, &ended.frame) else { return Ok(None) };
+        let ahead = branches_ahead(group, row)?;
+        // What was read of this page counts for it, wishes to leave above all.
+        groups::apply(step, row.id, &group.take_changes()).await?;
+        match self.copy(step, row.id).await?.receive_commit(&address, &body, &author) {
+            Ok((followed, judged)) => {
+                *group = followed;
+                kept::set_taken_over(step, kept, shown).await?;
+                // The epoch ended there for all, and this branch of it never was.
+                let end = Place { branch: ended.branch, ..mailbox.place };
+                ends::forget_from(step, row.id, &end).await?;
+                ends::set(step, row.id, &end, &rival.end()?).await?;
+                self.say_all_after(step, row, (end.epoch, end.branch)).await?;
+                self.follow(step, mailbox, group, judged, &ahead).await.map(Some)
+            }
+            Err(CryptoError::OwnCopy) => {
+                self.lose_place(step, row, LostWhy::OldCopy).await?;
+                Ok(Some(Adopted::Out))
+            }
+            // Others follow it.
+            Err(error) if error.may_work_for_others() => {
+                self.lose_place(step, row, LostWhy::CannotFollow).await?;
+                Ok(Some(Adopted::Out))
             }
             Err(_) => Ok(None),
         }

@@ -75,7 +75,7 @@ impl Engine {
         for (id, sent, text) in history::displace_after(step, row.id, mailbox).await? {
             outbox::add_intent(step, row.id, &Want::Send { id, sent, text }).await?;
         }
-        for said in said::take_after(step, row.id, mailbox).await? {
+        for said in said::take_from(step, row.id, mailbox).await? {
             self.repeat(step, row.id, said).await?;
         }
         Ok(())

@@ -51,10 +51,11 @@ impl Engine {
             }
             row = self.row(alliance).await?;
         }
-        self.push_rendezvous(&row).await?;
+        let answered = self.push_rendezvous(&row).await;
         if row.status == Status::Active {
             self.push_recovery(&row).await?;
         }
+        answered?;
         Ok(SyncReport { status: row.status })
     }
 

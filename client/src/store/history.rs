@@ -205,6 +205,13 @@ pub enum Event {
         /// How many frames it put back.
         frames: usize,
     },
+    /// Others have not read messages of one's own, since the relay had lost them for a time: they are said again.
+    Missed {
+        /// Who found them.
+        person: ShownPerson,
+        /// How many.
+        frames: usize,
+    },
     /// The relay has shown two ends of one epoch, and the other does not prevail: those who followed it come back.
     RivalRefused {
         /// Whose commit that was, as far as it is known.
@@ -420,6 +427,34 @@ pub(crate) async fn displace(
     Ok(())
 }
 
+/// What was displaced before in these mailboxes, from one to another, goes behind the others, as [`displace`] has it, and
+/// its frames with it: no two texts may have one place.
+async fn make_room(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    first: (u64, i64),
+    last: (u64, i64),
+) -> Result<(), ClientError> {
+    for statement in [
+        "update kept_frame set sequence = sequence + ?6 where met = 0 and mailbox in (
+             select id from kept_mailbox where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5))",
+        "update history set sequence = sequence - ?6
+         where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
+         and life = (select life from alliance where id = ?1)",
+    ] {
+        sqlx::query(statement)
+            .bind(alliance)
+            .bind(first.0.cast_signed())
+            .bind(first.1)
+            .bind(last.0.cast_signed())
+            .bind(last.1)
+            .bind(BEHIND)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 /// What stood at an old place of this mailbox stands at this one now.
 pub(crate) async fn settle(
     connection: &mut SqliteConnection,
@@ -447,6 +482,8 @@ pub(crate) async fn displace_own_text(
     alliance: i64,
     place: &Place,
 ) -> Result<Option<([u8; 16], u64, String)>, ClientError> {
+    let mailbox = (place.epoch, i64::from(place.branch.0));
+    make_room(connection, alliance, mailbox, mailbox).await?;
     let query = sqlx::query(
         "update history set sequence = -sequence
          where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence = ?4 and own = 1 and kind = 'text'
@@ -485,6 +522,7 @@ pub(crate) async fn displace_after(
     alliance: i64,
     (epoch, branch): (u64, Branch),
 ) -> Result<Vec<([u8; 16], u64, String)>, ClientError> {
+    make_room(connection, alliance, (epoch, i64::from(branch.0) + 1), (i64::MAX.cast_unsigned(), 0)).await?;
     let displaced = sqlx::query(
         "update history set sequence = -sequence
          where alliance = ?1 and (epoch, branch) > (?2, ?3) and kind = 'text' and sequence > 0

@@ -36,6 +36,8 @@ pub(crate) struct KeptMailbox {
     pub(crate) keys: EpochKeys,
     pub(crate) roster: Roster,
     pub(crate) ended: Option<Ended>,
+    /// The commit that was followed out of it instead of its closing frame, as others showed it.
+    pub(crate) taken_over: Option<Vec<u8>>,
     /// The last day on which the relay must have it; one that it does not know then, it has lost.
     pub(crate) certain: u32,
     /// When it was last looked at, in seconds since the Unix epoch.
@@ -118,6 +120,17 @@ pub(crate) async fn past(connection: &mut SqliteConnection, alliance: i64) -> Re
     query.bind(alliance).fetch_all(connection).await?.iter().map(convert).collect()
 }
 
+/// A mailbox and the later branches of its epoch, as far as anything of them was read.
+pub(crate) async fn from(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    (epoch, branch): (u64, Branch),
+) -> Result<Vec<KeptMailbox>, ClientError> {
+    let query = sqlx::query("select * from kept_mailbox where alliance = ? and epoch = ? and branch >= ?");
+    let query = query.bind(alliance).bind(epoch.cast_signed()).bind(i64::from(branch.0));
+    query.fetch_all(connection).await?.iter().map(convert).collect()
+}
+
 pub(crate) async fn add_frame(
     connection: &mut SqliteConnection,
     mailbox: i64,
@@ -167,7 +180,7 @@ pub(crate) async fn meet(
 /// The mailbox is read anew from its start: which of its frames are still there shows when they are met.
 pub(crate) async fn begin_anew(connection: &mut SqliteConnection, mailbox: i64) -> Result<(), ClientError> {
     displace(connection, mailbox).await?;
-    sqlx::query("update kept_mailbox set ended = null, receipt = null where id = ?")
+    sqlx::query("update kept_mailbox set ended = null, receipt = null, taken_over = null where id = ?")
         .bind(mailbox)
         .execute(connection)
         .await?;
@@ -209,6 +222,18 @@ pub(crate) async fn end(connection: &mut SqliteConnection, mailbox: i64, ended: 
     drop_displaced(connection, mailbox).await?;
     let query = sqlx::query("update kept_mailbox set ended = ? where id = ?");
     query.bind(ended.as_str()).bind(mailbox).execute(connection).await?;
+    Ok(())
+}
+
+/// Notes the commit that was followed out of a mailbox, as others showed it.
+pub(crate) async fn set_taken_over(
+    connection: &mut SqliteConnection,
+    mailbox: i64,
+    rival: &[u8],
+) -> Result<(), ClientError> {
+    end(connection, mailbox, Ended::Branch).await?;
+    let query = sqlx::query("update kept_mailbox set taken_over = ? where id = ?");
+    query.bind(rival).bind(mailbox).execute(connection).await?;
     Ok(())
 }
 
@@ -309,6 +334,7 @@ fn convert(row: &SqliteRow) -> Result<KeptMailbox, ClientError> {
         keys: EpochKeys::kept(&key("mailbox_seed")?, &key("frame_key")?, branch),
         roster: Roster::decode(row.get("roster")).map_err(|_| corrupt("kept_mailbox", "roster", id))?,
         ended,
+        taken_over: row.get("taken_over"),
         certain: u32::try_from(row.get::<i64, _>("certain")).map_err(|_| corrupt("kept_mailbox", "certain", id))?,
         looked: row.get::<i64, _>("looked").cast_unsigned(),
     })

@@ -45,15 +45,15 @@ pub(crate) async fn take_displaced(connection: &mut SqliteConnection, mailbox: i
     take_all(connection, digests.into_iter().map(|digest| (mailbox, digest))).await
 }
 
-/// Takes out everything of the mailboxes after one.
-pub(crate) async fn take_after(
+/// Takes out everything of a mailbox, which others may have ended without it, and of those after it.
+pub(crate) async fn take_from(
     connection: &mut SqliteConnection,
     alliance: i64,
     (epoch, branch): (u64, Branch),
 ) -> Result<Vec<Said>, ClientError> {
     let query = sqlx::query_as(
         "select mailbox, digest from said join kept_frame using (mailbox, digest) join kept_mailbox on mailbox = id
-         where alliance = ? and (epoch, branch) > (?, ?) order by mailbox, sequence",
+         where alliance = ? and (epoch, branch) >= (?, ?) order by mailbox, sequence",
     );
     let query = query.bind(alliance).bind(epoch.cast_signed()).bind(i64::from(branch.0));
     let found: Vec<(i64, Vec<u8>)> = query.fetch_all(&mut *connection).await?;

@@ -18,6 +18,7 @@ use crate::identity::{Identity, IdentityKey};
 use crate::judge::{Refusal, check_invariants};
 use crate::ledger::Ledger;
 use crate::message::Message;
+use crate::missed::Missed;
 use crate::name::Name;
 use crate::recovery::{RecoveryKey, RecoveryMailbox};
 use crate::report::{Report, Word};
@@ -38,7 +39,7 @@ use openmls_traits::OpenMlsProvider;
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 use sha2::{Digest as _, Sha256};
-use twiza_protocol::{MailboxAddress, RelayKey};
+use twiza_protocol::{FrameDigest, MailboxAddress, RelayKey};
 use zeroize::Zeroizing;
 
 const DEVICE_KEY_ENTRY: &[u8] = b"twiza device key";
@@ -323,6 +324,13 @@ impl Group {
     #[must_use]
     pub fn followed(&self, address: &MailboxAddress, commit: [u8; 32]) -> Report {
         self.say_of(Word::Followed, address, commit)
+    }
+
+    /// Says by one's leaf key that these frames stand in a past mailbox, and were not there when one went on from it.
+    #[must_use]
+    pub fn missed(&self, address: &MailboxAddress, frames: &[FrameDigest]) -> Missed {
+        let sign = |message: &[u8]| self.device.0.sign(message).to_bytes();
+        Missed::new(self.mls.own_leaf_index().u32(), address, frames, sign)
     }
 
     fn say_of(&self, word: Word, address: &MailboxAddress, commit: [u8; 32]) -> Report {

@@ -93,8 +93,9 @@ impl Group {
     /// used up the key that the commit was encrypted with, and only in memory may that be so.
     ///
     /// # Errors
-    /// [`CryptoError::OwnCopy`] for one by one's own leaf; [`CryptoError::PathFailed`] where others may be able to follow
-    /// it; any other means that the epoch goes on in the next branch, for everybody.
+    /// [`CryptoError::OwnCopy`] for one by one's own leaf. Others may be able to follow it where
+    /// [`CryptoError::may_work_for_others`] says so; any other error means that the epoch goes on in the next branch, for
+    /// everybody.
     pub fn receive_commit(
         mut self,
         address: &MailboxAddress,
@@ -225,13 +226,15 @@ fn removed_leaves(staged: &StagedCommit) -> Vec<u32> {
     removed
 }
 
-/// What can differ between members who process one commit is its path (RFC 9420, section 7.5): that is told apart.
+/// What can differ between members who process one commit is its path (RFC 9420, section 7.5), and whether the relay has
+/// shown them the wishes to leave that it refers to by their hash (section 12.4): these are told apart.
 fn commit_error<E: std::fmt::Display>(error: ProcessMessageError<E>) -> CryptoError {
     use ApplyUpdatePathError::{MissingCiphertext, PathMismatch, UnableToDecrypt};
     match error {
         ProcessMessageError::InvalidCommit(StageCommitError::UpdatePathError(
             UnableToDecrypt | PathMismatch | MissingCiphertext,
         )) => CryptoError::PathFailed,
+        ProcessMessageError::InvalidCommit(StageCommitError::MissingProposal) => CryptoError::ProposalMissing,
         other => CryptoError::mls(other),
     }
 }
