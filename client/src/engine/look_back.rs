@@ -63,7 +63,7 @@ impl Engine {
         let now = self.environment.clock.unix_seconds();
         let row = self.row(alliance).await?;
         let last = row.looked_back;
-        let early = now.saturating_sub(last) < self.environment.look_back_after_seconds;
+        let early = !self.environment.clock.is_due(last, self.environment.look_back_after_seconds);
         let waits = row.status == Status::Lost;
         if !waits && (early || row.status != Status::Active) {
             return Ok(false);

@@ -37,8 +37,8 @@ impl Engine {
     pub(super) async fn read_notes(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let row = self.row(alliance).await?;
         let now = self.environment.clock.unix_seconds();
-        let early = now.saturating_sub(row.recovery_read_at) < self.environment.recovery_after_seconds;
-        if row.status == Status::Active && early {
+        let due = self.environment.clock.is_due(row.recovery_read_at, self.environment.recovery_after_seconds);
+        if row.status == Status::Active && !due {
             return Ok(());
         }
         // Whoever asks to come back may have said in a past epoch why: that decides who comes back to whom.

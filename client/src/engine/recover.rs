@@ -57,8 +57,8 @@ impl Engine {
             return Ok(());
         }
         let now = self.environment.clock.unix_seconds();
-        let early = now.saturating_sub(rejoin.asked_at) < self.environment.recovery_after_seconds;
-        if rejoin.rounds > ROUNDS_MAX || (rejoin.rounds > 0 && early) {
+        let due = self.environment.clock.is_due(rejoin.asked_at, self.environment.recovery_after_seconds);
+        if rejoin.rounds > ROUNDS_MAX || (rejoin.rounds > 0 && !due) {
             return Ok(());
         }
         if rejoin.rounds == ROUNDS_MAX {

@@ -131,8 +131,7 @@ impl Engine {
         let intents = outbox::open_intents(&mut step, row.id).await?;
         let leaving = intents.iter().any(|intent| intent.want == Want::Leave);
         let committing = intents.iter().any(|intent| intent.want.is_commit());
-        let now = self.environment.clock.unix_seconds();
-        let old = now.saturating_sub(row.rotated_at) >= self.environment.rotate_after_seconds;
+        let old = self.environment.clock.is_due(row.rotated_at, self.environment.rotate_after_seconds);
         let cause = match (group.has_departures(), old) {
             (true, _) => Some(RotateCause::Departure),
             (false, true) => Some(RotateCause::Age),

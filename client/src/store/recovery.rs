@@ -395,7 +395,8 @@ pub(crate) async fn calls_due(
     after_seconds: u64,
     rounds_max: u32,
 ) -> Result<bool, ClientError> {
-    let query = "select exists (select 1 from reboot where alliance = ? and rounds < ? and called_at + ? <= ?)";
+    let query = "select exists (select 1 from reboot where alliance = ?1 and rounds < ?2
+                 and (called_at + ?3 <= ?4 or called_at > ?4))";
     let query = sqlx::query_scalar(query).bind(alliance).bind(rounds_max);
     let after = i64::try_from(after_seconds).unwrap_or(i64::MAX >> 1);
     Ok(query.bind(after).bind(now.cast_signed()).fetch_one(connection).await?)
