@@ -16,6 +16,7 @@ pub mod passage;
 pub mod programs;
 pub mod search;
 pub mod simulation;
+pub mod three;
 pub mod world;
 
 pub use world::{World, admit, texts};

@@ -10,19 +10,18 @@ use ed25519_dalek::SigningKey;
 use std::collections::HashMap;
 use std::sync::Arc;
 use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, Insider};
+use twiza_client::engine::Insider;
+use twiza_client::os_random;
 use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::store::alliances::Status;
-use twiza_client::store::history::{Event, Item};
-use twiza_client::{Engine, os_random};
+use twiza_client::store::history::Event;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::name::Name;
 use twiza_crypto::seal::{commit_frame_size, seal_payload};
+use twiza_tests::three::{Member, events};
 use twiza_tests::{World, admit, texts};
-
-type Member = (Engine, AllianceNumber);
 
 /// Loads a cheat's group from its state and leaf key, to treat one leaf otherwise than all others.
 type Forge = fn(&HashMap<Vec<u8>, Vec<u8>>, SigningKey, u32) -> CheatsGroup;
@@ -111,12 +110,6 @@ impl Four {
         }
         Ok(())
     }
-}
-
-async fn events((engine, alliance): &Member) -> Result<Vec<Event>> {
-    let entries = engine.entries(*alliance, 0, false).await?;
-    let event = |item| if let Item::Event(event) = item { Some(event) } else { None };
-    Ok(entries.into_iter().filter_map(|entry| event(entry.item)).collect())
 }
 
 fn cannot_follow(events: &[Event], who: &str) -> usize {

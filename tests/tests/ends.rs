@@ -2,84 +2,14 @@
 //! it, or take over the commit that others followed. What was said meanwhile is said again.
 
 use anyhow::Result;
-use std::sync::Arc;
-use twiza_client::clock::SystemClock;
-use twiza_client::engine::{AllianceNumber, MotionView};
-use twiza_client::relay::RelayConnector;
-use twiza_client::relay::http::HttpConnector;
-use twiza_client::store::alliances::Status;
+use twiza_client::engine::MotionView;
 use twiza_client::store::motions::MotionState;
-use twiza_client::{Engine, os_random};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::motion::Action;
 use twiza_crypto::name::Name;
 use twiza_crypto::rules::{Quorums, Rules};
-use twiza_protocol::MailboxKey;
 use twiza_tests::backups::{back_up, restore};
-use twiza_tests::{World, admit, texts};
-
-type Member = (Engine, AllianceNumber);
-
-/// Amina, who organises, Karim and Zineb.
-struct Three {
-    world: World,
-    people: [Member; 3],
-}
-
-impl Three {
-    async fn meet() -> Result<Self> {
-        let world = World::new().await?;
-        let amina = world.attentive("Amina", "Nour").await?;
-        let (karim, zineb) = (world.attentive("Karim", "Amal").await?, world.attentive("Zineb", "Tafat").await?);
-        let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
-        let of_karim = admit(&amina, alliance, &karim).await?;
-        let of_zineb = admit(&amina, alliance, &zineb).await?;
-        let three = Self { world, people: [(amina, alliance), (karim, of_karim), (zineb, of_zineb)] };
-        three.settle().await?;
-        Ok(three)
-    }
-
-    async fn restarted(self, change: impl FnOnce(&std::path::Path) -> Result<()>) -> Result<Self> {
-        Ok(Self { world: self.world.restarted(change).await?, people: self.people })
-    }
-
-    async fn settle(&self) -> Result<()> {
-        for _ in 0..6 {
-            for (engine, alliance) in &self.people {
-                engine.sync(*alliance).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The mailbox that everybody reads now.
-    async fn mailbox(&self) -> Result<MailboxKey> {
-        let [(amina, alliance), ..] = &self.people;
-        Ok(amina.insider(*alliance).await?.keys.mailbox)
-    }
-
-    /// Somebody who nobody can name ends a mailbox.
-    async fn close(&self, mailbox: &MailboxKey) -> Result<()> {
-        let connection = HttpConnector::new(Arc::new(SystemClock)).connect(&self.world.address())?;
-        let mut junk = vec![0; 1024];
-        os_random().fill(&mut junk)?;
-        connection.append(mailbox, &junk, true).await?;
-        Ok(())
-    }
-
-    /// Everybody is in one epoch, and has read the same, each text once.
-    async fn agree(&self, heard: &[&str]) -> Result<()> {
-        let [(amina, alliance), ..] = &self.people;
-        let words = amina.verify(*alliance).await?.words.to_string();
-        for (engine, alliance) in &self.people {
-            let who = engine.whoami().name;
-            assert_eq!(engine.alliance(*alliance).await?.status, Status::Active, "{who}");
-            assert_eq!(engine.verify(*alliance).await?.words.to_string(), words, "{who} is elsewhere");
-            assert_eq!(texts(engine, *alliance).await?, heard, "{who}");
-        }
-        Ok(())
-    }
-}
+use twiza_tests::three::{Member, Three};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_end_of_a_branch_of_the_present_epoch_is_gone_back_to() -> Result<()> {
