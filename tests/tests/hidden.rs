@@ -139,12 +139,18 @@ async fn whoever_goes_back_reads_later_branches_anew_as_well() -> Result<()> {
     let frames = three.frames(&branch).await?;
     way.0.store(true, Ordering::Relaxed);
     assert!(amina.sync(*of_amina).await.is_err());
-    way.0.store(false, Ordering::Relaxed);
     let three = three.restarted(|data| restore(data, backup.path())).await?;
     three.close(&mailbox).await?;
     three.put(&branch, &frames).await?;
+    // Amina goes back and reads it again; Karim comes there for the first time, and carries it out.
+    let [(amina, of_amina), (karim, of_karim), (zineb, of_zineb)] = &three.people;
+    assert!(amina.sync(*of_amina).await.is_err());
+    karim.sync(*of_karim).await?;
+    way.0.store(false, Ordering::Relaxed);
     three.settle().await?;
-    let [(amina, of_amina), _, (zineb, of_zineb)] = &three.people;
+    let told = events(&three.people[0]).await?;
+    let failed = |event: &Event| matches!(event, Event::Lost { .. } | Event::RefusedCommit { person: Some(_) });
+    assert!(!told.iter().any(failed), "{told:?}");
     assert_eq!(zineb.alliance(*of_zineb).await?.status, Status::Left);
     amina.send(*of_amina, "the two of us").await?;
     three.settle_but(&["Zineb"]).await?;

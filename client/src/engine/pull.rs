@@ -163,9 +163,13 @@ impl Engine {
             page => page?,
         };
         if !row.seen {
+            // Whoever opens it knows until when the relay must have it; who only reads it does not.
             let certain = match certain {
                 Some(day) => day,
-                None => connection.describe().await?.relay_time.day().0,
+                None => {
+                    let grant = group.alliance().relay()?.grant.clone();
+                    connection.open(&keys.mailbox, grant.as_deref()).await?.expires.0
+                }
             };
             let mut step = self.store.begin().await?;
             if alliances::get(&mut step, row.id).await?.version == row.version {

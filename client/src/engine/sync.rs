@@ -157,12 +157,14 @@ impl Engine {
         let grant = group.alliance().relay()?.grant.clone();
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
         let opened = self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
+        let mut step = self.store.begin().await?;
+        let kept = self.keep_mailbox(&mut step, row, group, &keys).await?;
+        kept::set_certain(&mut step, kept, opened.expires.0).await?;
+        step.commit().await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
         self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;
-        let kept = self.keep_mailbox(&mut step, row, group, &keys).await?;
-        kept::set_certain(&mut step, kept, opened.expires.0).await?;
         step.commit().await?;
         Ok(())
     }

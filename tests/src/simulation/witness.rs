@@ -159,6 +159,7 @@ impl Witness {
                     | Event::Unreadable
                     | Event::RefusedCommit { .. }
                     | Event::RelayHealed { .. }
+                    | Event::Missed { .. }
                     | Event::RivalRefused { .. }
                     | Event::Apart { .. }
                     | Event::Lost { .. }
@@ -202,6 +203,7 @@ fn shared(item: &Item) -> Option<String> {
             | Event::HistoryDiffers { .. }
             | Event::RotationSuppressed
             | Event::RelayHealed { .. }
+            | Event::Missed { .. }
             | Event::RivalRefused { .. }
             | Event::Apart { .. }
             | Event::CannotFollow { .. }
