@@ -126,7 +126,8 @@ pub(crate) async fn from(
     alliance: i64,
     (epoch, branch): (u64, Branch),
 ) -> Result<Vec<KeptMailbox>, ClientError> {
-    let query = sqlx::query("select * from kept_mailbox where alliance = ? and epoch = ? and branch >= ?");
+    let query =
+        sqlx::query("select * from kept_mailbox where alliance = ? and epoch = ? and branch >= ? order by branch");
     let query = query.bind(alliance).bind(epoch.cast_signed()).bind(i64::from(branch.0));
     query.fetch_all(connection).await?.iter().map(convert).collect()
 }
