@@ -1,13 +1,16 @@
-//! Decoders that are private otherwise, for tests that feed them with anything. Behind the feature `test-utils`: no build
+//! Decoders and encoders that are private otherwise, for tests that feed them with anything. Behind the feature `test-utils`: no build
 //! that people run has it.
 
 use crate::CryptoError;
-use crate::content::Content;
+use crate::content::{AuthorSeal, Content, ContentKind};
 use crate::credential::{self, Person};
+use crate::entropy::Random;
 use crate::recovery::RecoveryMailbox;
 use crate::rejoin::Note;
+use crate::seal::FrameKey;
 use crate::suite::RECOVERY_EXTENSION;
 use openmls::prelude::{BasicCredential, Extension, Extensions, UnknownExtension};
+use twiza_protocol::{Frame, FrameSize};
 
 /// Reads what is under a frame's seal, padding included.
 ///
@@ -23,6 +26,24 @@ pub fn decode_content(octets: &[u8]) -> Result<Content, CryptoError> {
 /// [`CryptoError::Bug`] only.
 pub fn encode_content(content: &Content) -> Result<Vec<u8>, CryptoError> {
     content.encode()
+}
+
+/// Seals a payload in two parts, however small it is: all but its last octet, and that.
+///
+/// # Errors
+/// [`CryptoError::TooLarge`] where one frame has no room for it.
+pub fn seal_in_two(
+    key: &FrameKey,
+    kind: ContentKind,
+    (body, author): (&[u8], Option<&AuthorSeal>),
+    random: &Random,
+) -> Result<[Frame; 2], CryptoError> {
+    let (first, last) = body.split_at(body.len().saturating_sub(1));
+    let part = Content { kind: ContentKind::Part, earlier: Vec::new(), author: None, mark: None, body: first.to_vec() };
+    let part = key.seal(part, FrameSize::MAX, random)?;
+    let (earlier, author) = (vec![part.digest()], author.cloned());
+    let whole = Content { kind, earlier, author, mark: None, body: last.to_vec() };
+    Ok([part, key.seal(whole, FrameSize::MAX, random)?])
 }
 
 /// Reads a credential without verifying its certificate.

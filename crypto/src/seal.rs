@@ -96,7 +96,7 @@ impl FrameKey {
         Content::decode_padded(&opened)
     }
 
-    fn seal(&self, content: Content, size: FrameSize, random: &Random) -> Result<Frame, CryptoError> {
+    pub(crate) fn seal(&self, content: Content, size: FrameSize, random: &Random) -> Result<Frame, CryptoError> {
         let nonce: [u8; NONCE_BYTES] = random.array()?;
         let mark = self.mark.as_ref().and_then(|key| key.mark(&self.associated_data, &nonce, &content.body));
         let mut padded = Content { mark, ..content }.encode()?;

@@ -8,18 +8,24 @@ use anyhow::{Context, Result};
 use cheat::CheatsGroup;
 use ed25519_dalek::SigningKey;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::Insider;
 use twiza_client::os_random;
-use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
+use twiza_client::relay::{RelayConnection, RelayConnector};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::Event;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
+use twiza_crypto::epoch::Branch;
+use twiza_crypto::fuzzing;
+use twiza_crypto::group::commit::Change;
 use twiza_crypto::name::Name;
 use twiza_crypto::seal::{commit_frame_size, seal_payload};
+use twiza_protocol::{FrameSize, Sequence};
+use twiza_tests::backups::{back_up, restore};
 use twiza_tests::three::{Member, events};
 use twiza_tests::{World, admit, texts};
 
@@ -52,6 +58,14 @@ impl Four {
         four.say(&four.amina, "before").await?;
         four.settle().await?;
         Ok(four)
+    }
+
+    async fn restarted(self, change: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Ok(Self { world: self.world.restarted(change).await?, ..self })
+    }
+
+    fn connection(&self) -> Result<Arc<dyn RelayConnection>> {
+        Ok(HttpConnector::new(Arc::new(SystemClock)).connect(&self.world.address())?)
     }
 
     fn honest(&self) -> [&Member; 3] {
@@ -88,7 +102,7 @@ impl Four {
         let size = commit_frame_size(4);
         let kind = ContentKind::Commit;
         let frames = seal_payload(&keys.frame, kind, &made.commit, Some(&made.author), size, &os_random())?;
-        let connection = HttpConnector::new(Arc::new(SystemClock)).connect(&self.world.address())?;
+        let connection = self.connection()?;
         for (index, frame) in frames.iter().enumerate() {
             connection.append(&keys.mailbox, frame.as_bytes(), index + 1 == frames.len()).await?;
         }
@@ -179,5 +193,60 @@ async fn whoever_comes_first_all_end_on_one_side() -> Result<()> {
         let members = if followed_first { &with_eve[..] } else { &["Amina", "Karim", "Zineb"] };
         four.agree(members, &["before", "one", "side"]).await?;
     }
+    Ok(())
+}
+
+/// A commit in two parts, of which the relay shows one member only the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_of_which_the_relay_hid_a_part_is_judged_again() -> Result<()> {
+    let (before, after) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let four = Four::meet().await?;
+    let (eve, of_eve) = &four.eve;
+    let Insider { mut group, keys, .. } = eve.insider(*of_eve).await?;
+    let made = group.commit(&Change::Rotate, &keys.mailbox.address())?;
+    let payload = (&*made.commit, Some(&made.author));
+    let [part, last] = fuzzing::seal_in_two(&keys.frame, ContentKind::Commit, payload, &os_random())?;
+    let four = four.restarted(|data| back_up(data, before.path())).await?;
+    let connection = four.connection()?;
+    connection.append(&keys.mailbox, part.as_bytes(), false).await?;
+    connection.append(&keys.mailbox, last.as_bytes(), true).await?;
+    assert_eq!(four.sync(&four.karim).await?, Status::Active);
+    let four = four.restarted(|data| back_up(data, after.path())).await?;
+    let four = four.restarted(|data| restore(data, before.path())).await?;
+    four.connection()?.append(&keys.mailbox, last.as_bytes(), true).await?;
+    assert_eq!(four.sync(&four.amina).await?, Status::Active);
+    four.say(&four.amina, "is anybody here?").await?;
+    let four = four.restarted(|data| restore(data, after.path())).await?;
+    four.settle().await?;
+    four.say(&four.karim, "all of us").await?;
+    four.agree(&["Amina", "Eve", "Karim", "Zineb"], &["before", "is anybody here?", "all of us"]).await
+}
+
+/// Of two, one says that it cannot follow what it can: more than half of those who did not make the commit, and alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_lies_and_organises_nothing_leads_nobody_back() -> Result<()> {
+    let world = World::new().await?;
+    let (amina, eve) = (world.attentive("Amina", "Nour").await?, world.attentive("Eve", "Nobody").await?);
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    let of_eve = admit(&amina, alliance, &eve).await?;
+    amina.sync(alliance).await?;
+    let Insider { group, keys, .. } = eve.insider(of_eve).await?;
+    amina.rotate(alliance).await?;
+    let connection = HttpConnector::new(Arc::new(SystemClock)).connect(&world.address())?;
+    let frames = connection.read(&keys.mailbox, Sequence::START).await?.frames;
+    let closing = frames.iter().find(|frame| frame.closing).context("no commit")?;
+    let commit = keys.frame.open(&closing.octets)?.complete(Vec::new()).context("no whole commit")?;
+    let report = group.report(&keys.mailbox.address(), &commit.body).encode()?;
+    let next = group.epoch_keys(world.address().key(), Branch(1))?;
+    connection.open(&next.mailbox, None).await?;
+    for frame in seal_payload(&next.frame, ContentKind::Report, &report, None, FrameSize::Kib1, &os_random())? {
+        connection.append(&next.mailbox, frame.as_bytes(), false).await?;
+    }
+    for _ in 0..3 {
+        assert_eq!(amina.sync(alliance).await?.status, Status::Active);
+    }
+    let told = events(&(amina, alliance)).await?;
+    let reported = |event: &Event| matches!(event, Event::CannotFollow { person, .. } if person.name == "Eve");
+    assert!(told.iter().any(reported), "{told:?}");
     Ok(())
 }

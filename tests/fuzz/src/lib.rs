@@ -68,6 +68,7 @@ pub const TARGETS: &[Target] = &[
     target("join_request", crypto::join_request, 2_000),
     target("enactment", deciding::enactment, 2_000),
     target("report", deciding::report, 500),
+    target("missed", deciding::missed, 500),
     target("rival", deciding::rival, 500),
     target("note", deciding::note, 20_000),
     target("rejoin_request", deciding::rejoin_request, 2_000),

@@ -220,6 +220,7 @@ fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds
         ("enactment", "rename", Enactment::new(motion, vec![approval]).encode()?),
         ("report", "cannot_follow", member.report(&address, commit).encode()?),
         ("report", "followed", followed.encode()?),
+        ("missed", "one", member.missed(&address, &[last]).encode()?),
         ("rival", "commit", Rival::new(Branch::default(), &before, &head, frames).encode()?),
     ])
 }

@@ -5,6 +5,7 @@ use twiza_crypto::bearings::Bearings;
 use twiza_crypto::epoch::Branch;
 use twiza_crypto::group::Group;
 use twiza_crypto::kit::Kit;
+use twiza_crypto::missed::Missed;
 use twiza_crypto::motion::Enactment;
 use twiza_crypto::rejoin::{RebootCall, RejoinRequest};
 use twiza_crypto::report::{Report, Word};
@@ -39,6 +40,16 @@ pub fn report(data: &[u8]) -> bool {
         [Word::CannotFollow, Word::Followed].map(|word| report.verify(word, &roster, &fixture().mailbox()).is_ok());
     assert!(by_somebody == [false, false] || is_seed("report", data), "a forged report");
     by_somebody.contains(&true)
+}
+
+/// A member's word on frames that others have not read.
+pub fn missed(data: &[u8]) -> bool {
+    let Ok(missed) = Missed::decode(data) else { return false };
+    assert_eq!(missed.encode().expect("what was read can be written"), data, "a second encoding was accepted");
+    let roster = member().roster().expect("a roster");
+    let by_somebody = missed.verify(&roster, &fixture().mailbox()).is_ok();
+    assert!(!by_somebody || is_seed("missed", data), "a forged word");
+    by_somebody
 }
 
 /// A commit that the relay had taken before another.
