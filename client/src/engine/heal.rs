@@ -24,8 +24,9 @@ use twiza_protocol::{Chain, FrameDigest, MailboxAddress, MailboxKey, ProblemCode
 /// Times that a mailbox is put back and read again in one go, while others do the same.
 const ROUNDS_MAX: usize = 4;
 
-/// Pages that a mailbox is read to its end in: a bound against a relay that never ends.
-const PAGES_MAX: usize = 100_000;
+/// Octets of the frames of a mailbox that is read to its end in one go: a bound against a relay that never ends, some
+/// times what a relay lets a mailbox hold.
+const WHOLE_BYTES_MAX: usize = 1 << 30;
 
 /// All of a mailbox, and the relay's word on its end.
 pub(super) struct Whole {
@@ -60,7 +61,8 @@ pub(super) fn contradiction(place: &Place, address: &MailboxAddress, page: &Page
 /// Reads a mailbox from its start to its end. Pages that do not follow each other, or not the head, are an error.
 pub(super) async fn read_whole(connection: &dyn RelayConnection, mailbox: &MailboxKey) -> Result<Whole, ClientError> {
     let mut frames: Vec<InboundFrame> = Vec::new();
-    for _ in 0..PAGES_MAX {
+    let mut bytes = 0;
+    while bytes <= WHOLE_BYTES_MAX {
         let after = frames.last().map_or(Sequence::START, |frame| frame.sequence);
         let page = connection.read(mailbox, after).await?;
         let mut expected = after;
@@ -69,6 +71,7 @@ pub(super) async fn read_whole(connection: &dyn RelayConnection, mailbox: &Mailb
             if frame.sequence != expected || frames.last().is_some_and(|last| last.closing) {
                 return Err(ClientError::RelayContradiction("frames are missing or out of order"));
             }
+            bytes += frame.octets.len();
             frames.push(frame);
         }
         if let Some(head) = page.head {

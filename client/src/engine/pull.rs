@@ -381,9 +381,10 @@ impl Engine {
     ) -> Result<(), ClientError> {
         let id = mailbox.row.id;
         let past_agrees = past_agrees(step, id, &mailbox.place, &message.view).await?;
-        if !past_agrees {
+        let clock = &self.environment.clock;
+        if !past_agrees && clock.is_due(mailbox.row.doubted_at, self.environment.look_back_after_seconds) {
             // Whether the relay shows now what one has read shows a look at all that it still has.
-            watched::set_looked_back(step, id, 0).await?;
+            watched::doubt(step, id, clock.unix_seconds()).await?;
         }
         if !past_agrees || !present_agrees(step, id, &mailbox.address, &mailbox.place, &message.view).await? {
             let event = Event::HistoryDiffers { person: person.into() };

@@ -77,6 +77,8 @@ pub(crate) struct AllianceRow {
     pub(crate) rotated_at: u64,
     /// When past mailboxes were last looked at; 0 asks for a look at all of them.
     pub(crate) looked_back: u64,
+    /// When somebody's other view of the past last asked for that.
+    pub(crate) doubted_at: u64,
     /// When one last looked into one's own recovery mailboxes.
     pub(crate) recovery_read_at: u64,
     pub(crate) opened_on: u32,
@@ -243,6 +245,7 @@ fn convert(row: &SqliteRow) -> Result<AllianceRow, ClientError> {
         version: row.get("version"),
         rotated_at: row.get::<i64, _>("rotated_at").cast_unsigned(),
         looked_back: row.get::<i64, _>("looked_back").cast_unsigned(),
+        doubted_at: row.get::<i64, _>("doubted_at").cast_unsigned(),
         recovery_read_at: row.get::<i64, _>("recovery_read_at").cast_unsigned(),
         opened_on: u32::try_from(row.get::<i64, _>("opened_on")).map_err(|_| corrupt("alliance", "opened_on", id))?,
         seen: row.get("seen"),

@@ -98,6 +98,13 @@ pub(crate) async fn set_looked_back(
     Ok(())
 }
 
+/// Asks for a look at all past mailboxes, since somebody has another view of them.
+pub(crate) async fn doubt(connection: &mut SqliteConnection, alliance: i64, now: u64) -> Result<(), ClientError> {
+    let query = sqlx::query("update alliance set looked_back = 0, doubted_at = ? where id = ?");
+    query.bind(now.cast_signed()).bind(alliance).execute(connection).await?;
+    Ok(())
+}
+
 /// Notes the end of a look that was due since `last`, unless another was asked for meanwhile.
 pub(crate) async fn end_look(
     connection: &mut SqliteConnection,

@@ -57,15 +57,27 @@ impl Run {
         let lost = if self.scenario == Scenario::Absence { &self.lost } else { &nobody };
         let is_said_again = matches!(self.scenario, Scenario::Absence | Scenario::Lies);
         let case = Case { witnesses: &witnesses, sent: &self.sent, expected, lost, is_said_again };
-        match self.scenario {
+        let mut is_told_alone = false;
+        let judged = match self.scenario {
             Scenario::Lies => match self.lie_of_run().promise() {
                 // Two sides that each removed the other's author stay apart, and are told.
                 Promise::Healed if witnesses.iter().any(Witness::is_apart) => oracle::check_detected(&case, &self.told),
                 Promise::Detected => oracle::check_detected(&case, &self.told),
-                Promise::Healed => oracle::check(&case),
+                Promise::Healed => match oracle::check(&case) {
+                    // What only somebody knew who is out by now, nobody puts back; who read on without it was told.
+                    Err(_) if witnesses.iter().any(Witness::is_out) => {
+                        is_told_alone = true;
+                        oracle::check_detected(&case, &self.told)
+                    }
+                    checked => checked,
+                },
             },
             _ => oracle::check(&case),
+        };
+        if is_told_alone {
+            self.count("told, and not healed: whoever knew more is out");
         }
+        judged
     }
 
     /// Carries an operation out with a network that works.

@@ -11,6 +11,7 @@
 //! Three promises are weaker, and stand in [`check_detected`], [`Case::lost`] and [`said_by_the_gone`].
 
 use super::cheat::Expected;
+use super::client::name_of;
 use super::witness::{Sent, Told, Witness};
 use std::collections::{BTreeMap, BTreeSet};
 use twiza_client::engine::Outbox;
@@ -57,17 +58,24 @@ pub(super) fn check_detected(case: &Case<'_>, told: &BTreeSet<usize>) -> Result<
         let mut own = case.witnesses.iter().filter(|other| other.client == witness.client);
         told.contains(&witness.client) || own.any(Witness::is_warned)
     };
+    // Whoever was let in on a side that does not go on hears nothing there; all those with whom it is were told.
+    let is_left_behind = |witness: &Witness| {
+        let is_told = |name: &str| case.witnesses.iter().any(|other| name_of(other.client) == name && warned(other));
+        witness.fellows().all(is_told)
+    };
     let parts: Vec<&Witness> = parts(case).collect();
-    for (index, one) in parts.iter().enumerate().filter(|(_, one)| !warned(one)) {
-        for other in parts.iter().skip(index + 1).filter(|other| !warned(other)) {
-            check_one_history(&Case { witnesses: &[(*one).clone(), (*other).clone()], ..*case })?;
+    let is_silent = |one: &Witness| !warned(one) && !is_left_behind(one);
+    let silent: Vec<Witness> = parts.iter().filter(|one| is_silent(one)).map(|one| (*one).clone()).collect();
+    for (index, one) in silent.iter().enumerate() {
+        for other in silent.iter().skip(index + 1) {
+            check_one_history(&Case { witnesses: &[one.clone(), other.clone()], ..*case })?;
         }
+    }
+    if silent.iter().any(Witness::is_active) {
+        check_one_state(&Case { witnesses: &silent, ..*case })?;
     }
     let calm: Vec<Witness> = parts.iter().filter(|one| !warned(one)).map(|one| (*one).clone()).collect();
     let calm = Case { witnesses: &calm, ..*case };
-    if calm.witnesses.iter().any(Witness::is_active) {
-        check_one_state(&calm)?;
-    }
     // A wish to leave waits for somebody else's commit: whoever is told must act before it can go.
     if calm.witnesses.iter().filter(|one| one.is_active()).count() == parts.iter().filter(|one| one.is_active()).count()
     {

@@ -129,10 +129,21 @@ impl Witness {
         self.outbox.messages > 0
     }
 
+    /// The names of the others with whom it is.
+    pub(super) fn fellows(&self) -> impl Iterator<Item = &str> {
+        let members = self.state.iter().flat_map(|(_, members)| members);
+        let named = members.filter_map(|member| member.rsplit_once(' ')).map(|(name, _)| name);
+        named.filter(|name| *name != name_of(self.client))
+    }
+
     /// The epoch in which it became a member.
     pub(super) fn joined(&self) -> u64 {
         let joined = self.entries.iter().find(|entry| matches!(entry.item, Item::Event(Event::Joined)));
         joined.map_or(0, |entry| entry.epoch)
+    }
+
+    pub(super) fn is_out(&self) -> bool {
+        matches!(self.view.status, Status::Left | Status::Removed)
     }
 
     pub(super) fn is_active(&self) -> bool {
