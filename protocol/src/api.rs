@@ -77,6 +77,9 @@ pub struct WatchEntry {
     /// The last place that the watcher has.
     pub after: Sequence,
     /// The proof for this mailbox and this place, over an empty body.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, pattern = r"^[0-9]{1,20}\.[A-Za-z0-9_-]{85}[AQgw]$")
+    )]
     pub proof: Proof,
 }

@@ -29,6 +29,18 @@ pub(crate) fn decode<const N: usize>(text: &str) -> Result<[u8; N], EncodingErro
     octets.try_into().map_err(|_| EncodingError::Length { expected: N, found })
 }
 
+/// What matches the text of so many octets, and nothing else: the last character's spare bits are zero.
+#[cfg(feature = "openapi")]
+pub(crate) fn pattern(octets: usize) -> String {
+    let (whole, last) = (octets * 8 / 6, octets * 8 % 6);
+    let last = match last {
+        2 => "[AQgw]",
+        4 => "[AEIMQUYcgkosw048]",
+        _ => "",
+    };
+    format!("^[A-Za-z0-9_-]{{{whole}}}{last}$")
+}
+
 /// Gives a 32- or 64-octet newtype its text form: `Display`, `FromStr`, and serde as that string.
 macro_rules! base64url_text {
     ($type:ident, $octets:literal) => {
@@ -65,7 +77,7 @@ macro_rules! base64url_text {
                 utoipa::openapi::ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::Type::String)
                     .description(Some(concat!(stringify!($octets), " octets as base64url without padding")))
-                    .pattern(Some("^[A-Za-z0-9_-]+$"))
+                    .pattern(Some(crate::encoding::pattern($octets)))
                     .into()
             }
         }

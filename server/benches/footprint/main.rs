@@ -14,20 +14,17 @@ mod connection;
 mod filled;
 #[path = "../../tests/support/pinned.rs"]
 mod pinned;
+#[path = "../support/process.rs"]
+mod process;
 
 use connection::Connection;
 use filled::Filled;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use process::{PROGRAM, Process};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use twiza_protocol::{
-    FrameDigest, MailboxKey, RelayAddress, RelayKey, Request, Sequence, Verb, WatchEntry, WatchRequest,
-};
+use twiza_protocol::{FrameDigest, MailboxKey, Request, Sequence, Verb, WatchEntry, WatchRequest};
 use twiza_relay::{Clock, Settings, SystemClock, cli};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_twiza-relay");
 const WATCHERS: usize = 5000;
 const MAILBOXES: usize = 10_000;
 const FRAME_BYTES: usize = 1024;
@@ -51,31 +48,16 @@ fn main() {
         filled.append(frames).await;
         filled.close().await;
         println!("program: {:.1} MB", std::fs::metadata(PROGRAM).unwrap().len() as f64 / 1e6);
-        let mut relay = Relay::start(&data).await;
-        relay.watched().await;
-        relay.stop();
+        Relay::start(&data).await.watched().await;
     });
 }
 
-struct Relay {
-    program: Child,
-    key: RelayKey,
-    socket: SocketAddr,
-}
+struct Relay(Process);
 
 impl Relay {
     async fn start(data: &Path) -> Self {
         let started = Instant::now();
-        let mut program = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address: RelayAddress = line.trim().parse().unwrap();
-        let relay = Self { program, key: *address.key(), socket: SocketAddr::from(([127, 0, 0, 1], address.port())) };
+        let relay = Self(Process::start(data));
         let mut connection = relay.connect().await;
         connection.send("GET /v1/relay HTTP/1.1", b"").await;
         connection.object().await;
@@ -84,17 +66,11 @@ impl Relay {
     }
 
     async fn connect(&self) -> Connection {
-        Connection::to(self.socket, self.key).await
+        Connection::to(self.0.socket, self.0.key).await
     }
 
-    fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.program.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-
-    async fn watched(&mut self) {
-        let idle = self.resident_kib();
+    async fn watched(&self) {
+        let idle = self.0.resident_kib();
         println!("resident, idle: {:.1} MiB", idle as f64 / 1024.0);
         let mut watchers = Vec::new();
         let started = Instant::now();
@@ -104,7 +80,7 @@ impl Relay {
         let connecting = started.elapsed();
         // Buffers of handshakes are given back once other connections have been at work.
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let watched = self.resident_kib();
+        let watched = self.0.resident_kib();
         println!(
             "resident with {WATCHERS} idle watchers: {:.1} MiB, {:.1} KiB for each ({:.1} s to connect)",
             watched as f64 / 1024.0,
@@ -119,7 +95,7 @@ impl Relay {
         let mailbox = MailboxKey::from_seed(&seed);
         let (address, after, time) = (mailbox.address(), Sequence::START, SystemClock.now());
         let body = FrameDigest::of(b"");
-        let prove = |verb| mailbox.prove(&Request { relay: &self.key, verb, time, body });
+        let prove = |verb| mailbox.prove(&Request { relay: &self.0.key, verb, time, body });
         let mut connection = self.connect().await;
         let proof = prove(Verb::Open);
         connection.send(&format!("PUT /v1/mailboxes/{address} HTTP/1.1\r\ntwiza-proof: {proof}"), b"").await;
@@ -129,10 +105,5 @@ impl Relay {
         connection.send("POST /v1/watch HTTP/1.1\r\ncontent-type: application/json", &watch).await;
         connection.head_and(HEAD_CHUNK_BYTES).await;
         connection
-    }
-
-    fn stop(&mut self) {
-        self.program.kill().unwrap();
-        self.program.wait().unwrap();
     }
 }

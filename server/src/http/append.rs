@@ -34,7 +34,7 @@ pub(super) struct AppendParameters {
     tag = "mailbox",
     params(super::openapi::AddressParameter, AppendParameters, super::openapi::ProofParameter),
     request_body(
-        content = [u8],
+        content = inline(super::openapi::Octets),
         content_type = "application/octet-stream",
         description = "The frame: 1, 4, 16, 64, 256 or 1024 KiB."
     ),

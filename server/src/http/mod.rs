@@ -14,9 +14,10 @@ mod watch;
 use crate::metrics;
 use crate::relay::Relay;
 use axum::Router;
+use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use problem::ApiError;
@@ -35,6 +36,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/healthz", get(health::health))
         .fallback(async || ApiError::Code(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || ApiError::Code(ProblemCode::MethodNotAllowed))
+        .layer(from_fn(refuse_codings))
         .layer(CatchPanicLayer::custom(|_| ApiError::Code(ProblemCode::Internal).into_response()))
         .layer(map_response(forbid_caching))
         .with_state(relay)
@@ -43,6 +45,17 @@ pub fn router(relay: Arc<Relay>) -> Router {
 /// All routes, with every request counted.
 pub(crate) fn counted(relay: Arc<Relay>) -> Router {
     router(relay.clone()).layer(from_fn_with_state(relay, metrics::count))
+}
+
+/// A body is taken as it is, and nothing is ever unpacked: what says that it is packed is refused (RFC 9110, section 15.5.16).
+async fn refuse_codings(request: Request, next: Next) -> Response {
+    let codings = request.headers().get_all(CONTENT_ENCODING);
+    if codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return next.run(request).await;
+    }
+    let mut response = ApiError::Code(ProblemCode::MediaTypeRefused).into_response();
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    response
 }
 
 async fn forbid_caching(mut response: Response) -> Response {

@@ -18,7 +18,7 @@ use twiza_protocol::{FrameDigest, OpenRequest, Opened, Verb};
     path = "/v1/mailboxes/{address}",
     tag = "mailbox",
     params(super::openapi::AddressParameter, super::openapi::ProofParameter),
-    request_body(content = Option<OpenRequest>, description = "May be empty where the relay asks for no grant."),
+    request_body(content = OpenRequest, description = "May be empty where the relay asks for no grant."),
     responses(
         (status = 201, description = "The mailbox is new.", body = Opened),
         (status = 200, description = "It was there; its expiry moved forward.", body = Opened),

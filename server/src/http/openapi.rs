@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use twiza_protocol::problem::PROBLEM_MEDIA_TYPE;
 use twiza_protocol::{Problem, ProblemCode};
-use utoipa::openapi::{ContentBuilder, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoParams, IntoResponses, OpenApi};
+use utoipa::openapi::schema::{KnownFormat, Schema, SchemaFormat, Type};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoParams, IntoResponses, OpenApi, PartialSchema, ToSchema};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,6 +33,7 @@ struct Document;
 #[expect(dead_code, reason = "only describes the parameter")]
 pub(super) struct AddressParameter {
     /// The mailbox: an Ed25519 public key, 32 octets as base64url without padding.
+    #[param(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     address: String,
 }
 
@@ -42,9 +44,26 @@ pub(super) struct AddressParameter {
 pub(super) struct ProofParameter {
     /// Minutes since the Unix epoch, a dot, and as base64url the mailbox key's signature over the request's transcript,
     /// or a MAC over it by the pass that the answer to a signed request had in `twiza-pass`.
-    #[param(rename = "twiza-proof")]
+    #[param(
+        rename = "twiza-proof",
+        pattern = r"^[0-9]{1,20}\.([A-Za-z0-9_-]{85}[AQgw]|[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$"
+    )]
     twiza_proof: String,
 }
+
+/// Octets of a media type that is no text.
+pub(super) struct Octets;
+
+impl PartialSchema for Octets {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for Octets {}
 
 /// Every error answer: a problem document with one of the codes.
 pub(super) struct Problems;

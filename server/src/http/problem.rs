@@ -2,10 +2,11 @@
 
 use crate::relay::{Relay, RelayError};
 use crate::store::StoreError;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use twiza_protocol::problem::PROBLEM_MEDIA_TYPE;
+use twiza_protocol::proof::PROOF_HEADER;
 use twiza_protocol::{CoarseTime, Problem, ProblemCode};
 
 const BUSY_RETRY_SECONDS: u32 = 1;
@@ -71,6 +72,9 @@ impl IntoResponse for ApiError {
         // For the metrics.
         response.extensions_mut().insert(problem.code);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(PROOF_HEADER));
+        }
         if let Some(seconds) = problem.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -35,7 +35,7 @@ pub(super) struct ReadParameters {
     tag = "mailbox",
     params(super::openapi::AddressParameter, ReadParameters, super::openapi::ProofParameter),
     responses(
-        (status = 200, description = "Records.", body = [u8], content_type = "application/vnd.twiza.records"),
+        (status = 200, description = "Records.", body = inline(super::openapi::Octets), content_type = "application/vnd.twiza.records"),
         super::openapi::Problems,
     )
 )]

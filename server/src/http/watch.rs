@@ -27,7 +27,7 @@ use twiza_protocol::stream::RECORDS_MEDIA_TYPE;
         (
             status = 200,
             description = "Records, until one side hangs up.",
-            body = [u8],
+            body = inline(super::openapi::Octets),
             content_type = "application/vnd.twiza.records"
         ),
         super::openapi::Problems,

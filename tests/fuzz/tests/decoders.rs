@@ -37,6 +37,6 @@ macro_rules! short_runs {
 
 short_runs! {
     frame relay_address problem api records proof content sealed_frame invitation decline alliance_state credential
-    recovery_mailbox recovery_payload message name vault join_request enactment report rival note rejoin_request
+    recovery_mailbox recovery_payload message name vault join_request enactment report missed rival note rejoin_request
     reboot_call bearings kit author_seal mls_message welcome http
 }
