@@ -94,12 +94,14 @@ pub fn choose(first: &Contender, second: &Contender) -> Choice {
 ///
 /// ```text
 /// struct { opaque frame<V>; } SealedFrame
+/// struct { uint8 branch; uint64 sequence; opaque chain[32]; opaque signature[64]; } SignedEnd
 /// struct { uint8 version = 1; uint8 branch; uint64 sequence; opaque before[32]; opaque signature[64];
-///          SealedFrame frames<V>; } Rival
+///          SignedEnd earlier<V>; SealedFrame frames<V>; } Rival
 /// ```
 ///
 /// `signature` is the relay's receipt for the last frame as the end of that branch's mailbox: without it, any member
-/// could claim a past epoch again.
+/// could claim a past epoch again. `earlier` has the relay's word on the ends of the branches before: whoever left the epoch
+/// by one of those sees that the relay has signed another end of it, or any member could go on in a branch that nobody reads.
 #[derive(Debug, Clone, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
 pub struct Rival {
     version: u8,
@@ -108,20 +110,40 @@ pub struct Rival {
     sequence: u64,
     before: [u8; 32],
     signature: [u8; 64],
+    earlier: Vec<SignedEnd>,
     frames: Vec<VLBytes>,
+}
+
+/// The relay's word on the end of a branch.
+#[derive(Debug, Clone, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
+pub struct SignedEnd {
+    branch: u8,
+    sequence: u64,
+    chain: [u8; 32],
+    signature: [u8; 64],
+}
+
+impl SignedEnd {
+    /// Of a branch's mailbox, by the relay's receipt.
+    #[must_use]
+    pub fn new(branch: Branch, end: &Receipt) -> Self {
+        let (sequence, chain, signature) = (end.sequence.0, *end.chain.as_bytes(), end.signature.to_bytes());
+        Self { branch: branch.0, sequence, chain, signature }
+    }
 }
 
 impl Rival {
     /// The commit in these frames, the last of which closed the mailbox: `before` is the running hash before it, `head`
-    /// the relay's receipt for it.
+    /// the relay's receipt for it, `earlier` its receipts for the ends of the branches before.
     #[must_use]
-    pub fn new(branch: Branch, before: &Chain, head: &Receipt, frames: Vec<Vec<u8>>) -> Self {
+    pub fn new(branch: Branch, before: &Chain, head: &Receipt, earlier: Vec<SignedEnd>, frames: Vec<Vec<u8>>) -> Self {
         Self {
             version: VERSION,
             branch: branch.0,
             sequence: head.sequence.0,
             before: *before.as_bytes(),
             signature: head.signature.to_bytes(),
+            earlier,
             frames: frames.into_iter().map(Into::into).collect(),
         }
     }
@@ -141,6 +163,16 @@ impl Rival {
     pub fn decode(octets: &[u8]) -> Result<Self, CryptoError> {
         let rival: Self = wire::decode(octets, WHAT)?;
         if rival.version == VERSION { Ok(rival) } else { Err(CryptoError::Malformed(WHAT)) }
+    }
+
+    /// Whether the relay has signed that an earlier branch, with this address, ended in another way than by this running hash.
+    #[must_use]
+    pub fn shows_another_end(&self, relay: &RelayKey, branch: Branch, address: &MailboxAddress, end: &Chain) -> bool {
+        self.earlier.iter().filter(|earlier| earlier.branch == branch.0).any(|earlier| {
+            let (sequence, chain) = (Sequence(earlier.sequence), Chain::from_bytes(earlier.chain));
+            let signature = ReceiptSignature::from_bytes(earlier.signature);
+            chain != *end && Receipt { sequence, chain, closed: true, signature }.verify(relay, address).is_ok()
+        })
     }
 
     /// The running hash at the mailbox's end.

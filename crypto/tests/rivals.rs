@@ -135,7 +135,7 @@ fn a_rival_is_believed_only_with_the_relays_word() {
     let relay_key = RelaySigningKey::from_seed(&[9; 32]);
     let chain = before.append(Sequence(1), true, &last);
 
-    let rival = Rival::new(Branch(0), &before, &signed(&relay_key, chain), octets.clone());
+    let rival = Rival::new(Branch(0), &before, &signed(&relay_key, chain), Vec::new(), octets.clone());
     let rival = Rival::decode(&rival.encode().expect("octets")).expect("a rival");
     let (commit, seal) = rival.open(&relay_key.public(), &address, &keys.frame).expect("the relay signed it");
     assert_eq!((commit, seal), removal);
@@ -143,7 +143,7 @@ fn a_rival_is_believed_only_with_the_relays_word() {
     let nobody = RelaySigningKey::from_seed(&[10; 32]);
     let open_end = before.append(Sequence(1), false, &last);
     for (what, receipt) in [("another key", signed(&nobody, chain)), ("no end", signed(&relay_key, open_end))] {
-        let rival = Rival::new(Branch(0), &before, &receipt, octets.clone());
+        let rival = Rival::new(Branch(0), &before, &receipt, Vec::new(), octets.clone());
         let refused = rival.open(&relay_key.public(), &address, &keys.frame);
         assert!(matches!(refused, Err(CryptoError::Unverified(_))), "{what}: {refused:?}");
     }

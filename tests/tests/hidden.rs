@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use twiza_client::engine::Insider;
 use twiza_client::relay::{Page, RelayError};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::Event;
@@ -12,9 +13,11 @@ use twiza_client::{ClientError, os_random};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::epoch::Branch;
+use twiza_crypto::group::commit::Change;
 use twiza_crypto::name::Name;
+use twiza_crypto::rival::Rival;
 use twiza_crypto::seal::seal_payload;
-use twiza_protocol::{FrameDigest, FrameSize, MailboxKey, Receipt};
+use twiza_protocol::{Chain, FrameDigest, FrameSize, MailboxKey, Receipt};
 use twiza_tests::backups::{back_up, restore};
 use twiza_tests::interposed::{Interposed, Interposer};
 use twiza_tests::three::{Three, events};
@@ -231,4 +234,41 @@ async fn an_end_that_the_relay_does_not_sign_is_not_followed() -> Result<()> {
     karim.sync(of_karim).await?;
     assert_eq!(karim.alliance(of_karim).await?.epoch, amina.alliance(alliance).await?.epoch);
     Ok(())
+}
+
+/// An organiser closes a branch that nobody reads, with a commit that removes the author of the one that all followed, and
+/// shows it with the relay's signature, which an honest relay gives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_alone_makes_no_rival_of_a_branch_that_nobody_reads() -> Result<()> {
+    let three = Three::meet().await?;
+    organisers(&three, &["Karim"]).await?;
+    let [(amina, of_amina), (karim, of_karim), _] = &three.people;
+    let Insider { mut group, .. } = karim.insider(*of_karim).await?;
+    let relay = three.world.address();
+    let [first, second] = [Branch(1), Branch(2)].map(|branch| group.epoch_keys(relay.key(), branch));
+    let (first, second) = (first?, second?);
+    amina.rotate(*of_amina).await?;
+    three.settle().await?;
+    let address = second.mailbox.address();
+    let victim = group.members()?.into_iter().find(|member| member.person.name.as_str() == "Amina");
+    let made = group.commit(&Change::Remove(vec![victim.context("no Amina")?.person.identity]), &address)?;
+    let (kind, random) = (ContentKind::Commit, os_random());
+    let frames = seal_payload(&second.frame, kind, &made.commit, Some(&made.author), made.frame_size, &random)?;
+    let connection = three.connection()?;
+    connection.open(&second.mailbox, None).await?;
+    let end = connection.append(&second.mailbox, frames[0].as_bytes(), true).await?;
+    let octets = frames.iter().map(|frame| frame.as_bytes().to_vec()).collect();
+    let rival = Rival::new(Branch(2), &Chain::start(&address), &end, Vec::new(), octets).encode()?;
+    connection.open(&first.mailbox, None).await?;
+    for frame in seal_payload(&first.frame, ContentKind::Rival, &rival, None, FrameSize::Kib1, &random)? {
+        connection.append(&first.mailbox, frame.as_bytes(), false).await?;
+    }
+    three.settle().await?;
+    amina.send(*of_amina, "all together").await?;
+    three.settle().await?;
+    for member in &three.people {
+        let told = events(member).await?;
+        assert!(!told.iter().any(|event| matches!(event, Event::Lost { .. })), "{told:?}");
+    }
+    three.agree(&["all together"]).await
 }

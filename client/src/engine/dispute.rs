@@ -11,7 +11,7 @@
 //! ```
 
 use super::look_back::{Looking, closing_payload, contender};
-use super::{AllianceNumber, Engine, Held};
+use super::{Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::{AllianceRow, Status};
 use crate::store::kept::{self, KeptMailbox};
@@ -137,9 +137,7 @@ impl Engine {
     async fn stay_with_reporters(&self, row: &AllianceRow, dispute: &Dispute) -> Result<Settled, ClientError> {
         let mut step = self.store.begin().await?;
         watched::withdraw_own_report(&mut step, row.id, dispute.mailbox.epoch).await?;
-        step.commit().await?;
-        self.stay(AllianceNumber(row.id)).await?;
-        let mut step = self.store.begin().await?;
+        self.stay_where_one_was(&mut step, row.id).await?;
         if let Some(culprit) = dispute.mailbox.roster.at(dispute.commit.author) {
             self.expel(&mut step, row.id, &culprit.person()).await?;
         }

@@ -22,16 +22,18 @@ use crate::store::outbox;
 use crate::store::watched::{self, WatchedBranch};
 use crate::store::{ends, groups, reading};
 use sqlx::SqliteConnection;
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::epoch::{Branch, EpochKeys};
 use twiza_crypto::missed::Missed;
 use twiza_crypto::report::{Report, Word};
-use twiza_crypto::rival::{Choice, Contender, Rival, choose, sealed_commit};
+use twiza_crypto::rival::{Choice, Contender, Rival, SignedEnd, choose, sealed_commit};
 use twiza_crypto::roster::{Roster, RosterEntry};
 use twiza_crypto::seal::seal_payload;
-use twiza_protocol::{Chain, FrameDigest, FrameSize, ProblemCode};
+use twiza_protocol::{Chain, FrameDigest, FrameSize, MailboxAddress, ProblemCode};
 
 /// How many past mailboxes are looked at where nothing is wrong: so many of the latest, and of the others, in turn.
 const USUALLY: usize = 4;
@@ -50,8 +52,10 @@ pub(super) struct Looking {
 struct OwnEnd {
     /// The kept mailbox that one left by it.
     mailbox: i64,
-    /// The branch whose mailbox it closed.
+    /// The branch whose mailbox it closed, that mailbox, and its running hash there.
     branch: Branch,
+    address: MailboxAddress,
+    end: Chain,
     commit: Contender,
     /// What shows it to others, where one has the relay's word on it.
     shown: Option<Vec<u8>>,
@@ -124,6 +128,10 @@ impl Engine {
             Err(error) => return Err(error.into()),
         }
         let (missing, whole) = put_back(&*looking.connection, key, &frames).await?;
+        if mailbox.taken_over.is_some() {
+            // Left by a commit that did not close it: whatever closes it now, nobody goes on from there.
+            return Ok(false);
+        }
         let shown = whole.frames.last().filter(|frame| frame.closing).map(|frame| FrameDigest::of(&frame.octets));
         let Some(shown) = shown else { return Ok(false) };
         let known = frames.iter().map(|frame| frame.octets.as_slice());
@@ -210,7 +218,7 @@ impl Engine {
                 break;
             }
             let mut again = 0;
-            for digest in frames {
+            for digest in frames.collect::<HashSet<_>>() {
                 let Some(known) = kept::known(&mut step, mailbox.id, &digest).await? else { continue };
                 let place = Place { epoch, branch: mailbox.keys.branch, cursor: known.sequence, chain: None };
                 again += usize::from(self.say_missed(&mut step, row.id, (mailbox.id, &place), &digest).await?);
@@ -235,36 +243,40 @@ impl Engine {
     ) -> Result<bool, ClientError> {
         let Some(ours) = self.own_end(&looking.row, mailbox.epoch).await? else { return Ok(false) };
         let digest = theirs.as_ref().map_or(*shown, |theirs| FrameDigest::from_bytes(theirs.digest));
-        self.weigh(looking, &ours, (theirs, &digest), (mailbox.epoch, mailbox.keys.branch, &mailbox.roster)).await
+        let place = (mailbox.epoch, mailbox.keys.branch, &mailbox.roster);
+        let (choice, _) = self.weigh(&looking.row, &ours, (theirs, &digest), place).await?;
+        if choice == Choice::First {
+            self.show_end(looking, mailbox.epoch, &ours).await?;
+        }
+        Ok(choice == Choice::Second)
     }
 
-    /// Weighs one's own end of a past epoch against another: one stays with it, and shows it to the others, or leaves it.
-    /// Whether one's place has changed.
+    /// Weighs one's own end of a past epoch against another, and leaves it where the other prevails. Whether the other is news.
     async fn weigh(
         &self,
-        looking: &Looking,
+        row: &AllianceRow,
         ours: &OwnEnd,
         (theirs, digest): (Option<Contender>, &FrameDigest),
         (epoch, branch, roster): (u64, Branch, &Roster),
-    ) -> Result<bool, ClientError> {
-        let row = &looking.row;
+    ) -> Result<(Choice, bool), ClientError> {
+        if theirs.as_ref().is_some_and(|theirs| theirs.digest == ours.commit.digest) {
+            // The same, in another frame.
+            return Ok((Choice::First, false));
+        }
         let mut step = self.store.begin().await?;
         let state = self.stored_group(&mut step, row.id).await?;
         let state = state.alliance();
         let author = theirs.as_ref().and_then(|theirs| roster.at(theirs.author));
-        let choice = match (&theirs, author) {
-            (Some(theirs), Some(author)) if keeps_standing(state, author) => choose(&ours.commit, theirs),
+        let choice = match theirs.as_ref().map_or(Choice::First, |theirs| choose(&ours.commit, theirs)) {
             // Out since, or no organiser any more: nobody takes that back by claiming an epoch before it.
-            (Some(theirs), _) if choose(&ours.commit, theirs) == Choice::Second => Choice::Neither,
-            _ => Choice::First,
+            Choice::Second if author.is_none_or(|author| !keeps_standing(state, author)) => Choice::Neither,
+            choice => choice,
         };
         let person = author.map(|author| (&author.person()).into());
         let news = kept::note_rival(&mut step, ours.mailbox, digest).await?;
         match (choice, person) {
             (Choice::Second, _) => {
                 self.leave_fork(&mut step, row, (epoch, branch.min(ours.branch))).await?;
-                step.commit().await?;
-                return Ok(true);
             }
             (Choice::Neither, Some(person)) if news => {
                 history::add_event(&mut step, row.id, &row.place, &Event::Apart { person }).await?;
@@ -275,10 +287,7 @@ impl Engine {
             _ => {}
         }
         step.commit().await?;
-        if choice == Choice::First {
-            self.show_end(looking, epoch, ours).await?;
-        }
-        Ok(false)
+        Ok((choice, news))
     }
 
     /// The commit that ended an epoch here, where it was read or shown.
@@ -294,7 +303,7 @@ impl Engine {
                 let (commit, seal) = rival.open(row.relay.key(), &address, &keys.frame)?;
                 let commit = Contender::verify(&roster, &address, &commit, &seal)?;
                 let (mailbox, branch, shown) = (mailbox.id, keys.branch, Some(octets.clone()));
-                return Ok(Some(OwnEnd { mailbox, branch, commit, shown }));
+                return Ok(Some(OwnEnd { mailbox, branch, address, end: rival.end()?, commit, shown }));
             }
             if mailbox.ended == Some(Ended::Commit) {
                 let frames = kept::frames(&mut reader, mailbox.id).await?;
@@ -303,9 +312,16 @@ impl Engine {
                 let Some(commit) = contender(mailbox, &closing) else { return Ok(None) };
                 let before = chain_before_last(mailbox, &frames);
                 let head = kept::receipt(&mut reader, mailbox.id).await?;
-                let rival = head.map(|head| Rival::new(mailbox.keys.branch, &before, &head, closing).encode());
-                let (mailbox, branch, shown) = (mailbox.id, mailbox.keys.branch, rival.transpose()?);
-                return Ok(Some(OwnEnd { mailbox, branch, commit, shown }));
+                let (branch, address, end) =
+                    (mailbox.keys.branch, mailbox.keys.mailbox.address(), chain_of(mailbox, &frames));
+                let mut earlier = Vec::new();
+                for kept in past.iter().filter(|kept| kept.epoch == epoch && kept.keys.branch < branch) {
+                    let receipt = kept::receipt(&mut reader, kept.id).await?;
+                    earlier.extend(receipt.map(|receipt| SignedEnd::new(kept.keys.branch, &receipt)));
+                }
+                let rival = head.map(|head| Rival::new(branch, &before, &head, earlier, closing).encode());
+                let (mailbox, shown) = (mailbox.id, rival.transpose()?);
+                return Ok(Some(OwnEnd { mailbox, branch, address, end, commit, shown }));
             }
         }
         Ok(None)
@@ -406,7 +422,8 @@ impl Engine {
         // A second time where oneself had something to say: what was there before it counts first.
         for _ in 0..2 {
             let said = self.said_in(looking, &branches).await?;
-            for payload in &said {
+            let mut heard = HashSet::new();
+            for payload in said.iter().filter(|payload| heard.insert((payload.kind, &payload.body))) {
                 if self.take_glanced(looking, epoch, payload).await? {
                     return Ok(true);
                 }
@@ -461,11 +478,26 @@ impl Engine {
         let address = keys.mailbox.address();
         let Ok((commit, seal)) = rival.open(row.relay.key(), &address, &keys.frame) else { return Ok(false) };
         let Ok(theirs) = Contender::verify(&roster, &address, &commit, &seal) else { return Ok(false) };
-        if theirs.digest == ours.commit.digest {
+        // Two ends by the relay's own word, or a member alone would have closed a branch that nobody reads.
+        let has_signed_two = match keys.branch.cmp(&ours.branch) {
+            Ordering::Less => {
+                let known = ends::at(&mut *self.store.reader().await?, row.id, epoch, keys.branch).await?;
+                known.is_some_and(|known| rival.end().is_ok_and(|end| end != known))
+            }
+            Ordering::Equal => true,
+            Ordering::Greater => rival.shows_another_end(row.relay.key(), ours.branch, &ours.address, &ours.end),
+        };
+        if !has_signed_two {
             return Ok(false);
         }
         let digest = FrameDigest::from_bytes(theirs.digest);
-        self.weigh(looking, &ours, (Some(theirs), &digest), (epoch, keys.branch, &roster)).await
+        let place = (epoch, keys.branch, &roster);
+        let (choice, news) = self.weigh(row, &ours, (Some(theirs), &digest), place).await?;
+        // Once for each: of these a cheat may show any number.
+        if choice == Choice::First && news {
+            self.show_end(looking, epoch, &ours).await?;
+        }
+        Ok(choice == Choice::Second)
     }
 
     /// A member's report on the epoch that is being read. Whether it is news.
@@ -489,8 +521,11 @@ impl Engine {
         for kept in kept::past(step, row.id).await?.iter().filter(|kept| kept.epoch == epoch) {
             let address = kept.keys.mailbox.address();
             let Ok(reporter) = report.verify(Word::CannotFollow, &kept.roster, &address) else { continue };
-            let frames = kept::frames(step, kept.id).await?;
-            let commit = contender_in(kept, frames.iter().map(|frame| frame.octets.as_slice()));
+            if watched::has_report(step, row.id, epoch, &report.commit, report.leaf_index).await? {
+                return Ok(false);
+            }
+            let closing = self.closing_frames(step, kept).await?;
+            let commit = contender_in(kept, closing.iter().map(Vec::as_slice));
             // Of a commit that nobody has read there is nothing to say.
             let Some(commit) = commit.filter(|commit| commit.digest == report.commit) else { continue };
             let news = watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, None).await?;
@@ -502,6 +537,21 @@ impl Engine {
             return Ok(news);
         }
         Ok(false)
+    }
+
+    /// The frames of a mailbox that hold its closing payload, and no others: a mailbox may be large.
+    async fn closing_frames(
+        &self,
+        step: &mut SqliteConnection,
+        mailbox: &KeptMailbox,
+    ) -> Result<Vec<Vec<u8>>, ClientError> {
+        let Some(last) = kept::last_frame(step, mailbox.id).await? else { return Ok(Vec::new()) };
+        let mut frames = Vec::new();
+        for digest in mailbox.keys.frame.open(&last).map(|content| content.earlier).unwrap_or_default() {
+            frames.extend(kept::frame(step, mailbox.id, &digest).await?);
+        }
+        frames.push(last);
+        Ok(frames)
     }
 
     /// A commit works for others, maybe, and not here: one says so in the next branch, and asks to be let in again.

@@ -88,14 +88,23 @@ impl Engine {
     /// Takes a lost place as it was, where the keys are still there: nobody else has gone on.
     pub(super) async fn stay(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let mut step = self.store.begin().await?;
-        let row = alliances::get(&mut step, alliance.0).await?;
-        if row.status != Status::Lost || self.stored_group(&mut step, row.id).await.is_err() {
+        self.stay_where_one_was(&mut step, alliance.0).await?;
+        step.commit().await?;
+        Ok(())
+    }
+
+    /// As [`Engine::stay`], in the caller's step.
+    pub(super) async fn stay_where_one_was(
+        &self,
+        step: &mut SqliteConnection,
+        alliance: i64,
+    ) -> Result<(), ClientError> {
+        let row = alliances::get(step, alliance).await?;
+        if row.status != Status::Lost || self.stored_group(step, row.id).await.is_err() {
             return Ok(());
         }
         // What was asked may be answered yet: the keys for that answer are kept.
-        recovery::drop_postings(&mut step, row.id).await?;
-        alliances::set_status(&mut step, row.id, Status::Active).await?;
-        step.commit().await?;
-        Ok(())
+        recovery::drop_postings(step, row.id).await?;
+        alliances::set_status(step, row.id, Status::Active).await
     }
 }

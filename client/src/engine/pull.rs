@@ -16,7 +16,7 @@ use crate::store::said::{self, Said};
 use crate::store::{ends, groups, reading, recovery, watched};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
-use twiza_crypto::content::{Content, ContentKind, PARTS_BYTES_MAX, Payload};
+use twiza_crypto::content::{Assembly, Content, ContentKind, PARTS_BYTES_MAX, Payload};
 use twiza_crypto::credential::Person;
 use twiza_crypto::epoch::{Branch, EpochKeys};
 use twiza_crypto::group::receive::JudgedCommit;
@@ -166,10 +166,12 @@ impl Engine {
             // Whoever opens it knows until when the relay must have it; who only reads it does not.
             let certain = match certain {
                 Some(day) => day,
-                None => {
+                None if page.head.as_ref().is_some_and(|head| !head.closed) => {
                     let grant = group.alliance().relay()?.grant.clone();
                     connection.open(&keys.mailbox, grant.as_deref()).await?.expires.0
                 }
+                // One that others have left is not kept for longer than the next.
+                None => connection.describe().await?.relay_time.day().0,
             };
             let mut step = self.store.begin().await?;
             if alliances::get(&mut step, row.id).await?.version == row.version {
@@ -239,13 +241,14 @@ impl Engine {
             }
             kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
             let own = self.take_own(&mut step, &mut group, &mailbox, (kept, &digest), payload.is_some()).await?;
-            if marked && own == Own::No {
+            if marked && own == Own::No && !outbox::is_given_up(&mut step, row.id, &digest).await? {
                 groups::apply(&mut step, row.id, &group.take_changes()).await?;
                 self.lose_place(&mut step, &row, LostWhy::OldCopy).await?;
                 step.commit().await?;
                 return Ok(None);
             }
-            let Some(payload) = payload.filter(|_| own != Own::Taken) else { continue };
+            let is_read_by_others_alone = marked && own == Own::No;
+            let Some(payload) = payload.filter(|_| own != Own::Taken && !is_read_by_others_alone) else { continue };
             if payload.kind == ContentKind::Rival
                 && let Some(adopted) = self.adopt(&mut step, &mut group, &mailbox, kept, &payload.body).await?
             {
@@ -509,13 +512,22 @@ impl Engine {
         let row = mailbox.row;
         let Ok(rival) = Rival::decode(shown) else { return Ok(None) };
         let relay = row.relay.key();
-        let ended = group.epoch_keys(relay, Branch(rival.branch))?;
+        // Of a branch that was left, by another end that the relay has signed: no member alone makes a rival of that.
+        let branch = Branch(rival.branch);
+        let left = ends::at(step, row.id, row.place.epoch, branch).await?;
+        let is_another = left.is_some_and(|left| rival.end().is_ok_and(|end| end != left));
+        if branch >= row.place.branch || !is_another {
+            return Ok(None);
+        }
+        let ended = group.epoch_keys(relay, branch)?;
         let address = ended.mailbox.address();
         let Ok((body, author)) = rival.open(relay, &address, &ended.frame) else { return Ok(None) };
         let ahead = branches_ahead(group, row)?;
         // What was read of this page counts for it, wishes to leave above all.
         groups::apply(step, row.id, &group.take_changes()).await?;
-        match self.copy(step, row.id).await?.receive_commit(&address, &body, &author) {
+        let mut copy = self.copy(step, row.id).await?;
+        self.wish_again(step, &mut copy, row, &ended).await?;
+        match copy.receive_commit(&address, &body, &author) {
             Ok((followed, judged)) => {
                 *group = followed;
                 kept::set_taken_over(step, kept, shown).await?;
@@ -537,6 +549,26 @@ impl Engine {
             }
             Err(_) => Ok(None),
         }
+    }
+
+    /// The wishes to leave that were read in a branch count there again.
+    async fn wish_again(
+        &self,
+        step: &mut SqliteConnection,
+        group: &mut Group,
+        row: &AllianceRow,
+        keys: &EpochKeys,
+    ) -> Result<(), ClientError> {
+        let Some(kept) = kept::find_id(step, row.id, keys).await? else { return Ok(()) };
+        let mut assembly = Assembly::default();
+        for frame in kept::frames(step, kept).await? {
+            let Ok(content) = keys.frame.open(&frame.octets) else { continue };
+            let payload = assembly.push(FrameDigest::of(&frame.octets), content);
+            if let Some(wish) = payload.filter(|payload| payload.kind == ContentKind::Proposal) {
+                drop(group.receive_proposal(&wish.body));
+            }
+        }
+        Ok(())
     }
 
     /// One's own commit was read back: the relay has ordered it, so it is taken over now, and not before.
@@ -590,6 +622,7 @@ impl Engine {
         groups::apply(step, row.id, &group.take_changes()).await?;
         reading::leave_mailbox(step, row.id).await?;
         outbox::requeue(step, row.id).await?;
+        outbox::forget_given_up(step, row.id).await?;
         let place = Place { epoch: group.epoch(), ..Place::START };
         alliances::enter_mailbox(step, row.id, &place).await
     }

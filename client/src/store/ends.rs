@@ -4,6 +4,7 @@ use crate::ClientError;
 use crate::store::alliances::Place;
 use crate::store::corrupt;
 use sqlx::{Row, SqliteConnection};
+use twiza_crypto::epoch::Branch;
 use twiza_protocol::Chain;
 
 /// Notes how a mailbox ended. What stood there before was another history.
@@ -66,6 +67,20 @@ pub(crate) async fn before(
         octets.map(Chain::from_bytes).map_err(|_| corrupt("mailbox_end", "chain", row.get("epoch")))
     };
     query.fetch_all(connection).await?.iter().map(chain).collect()
+}
+
+/// How a mailbox ended that one has left.
+pub(crate) async fn at(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+    branch: Branch,
+) -> Result<Option<Chain>, ClientError> {
+    let query = sqlx::query_scalar("select chain from mailbox_end where alliance = ? and epoch = ? and branch = ?");
+    let query = query.bind(alliance).bind(epoch.cast_signed()).bind(i64::from(branch.0));
+    let found: Option<Vec<u8>> = query.fetch_optional(connection).await?;
+    let convert = |octets: Vec<u8>| octets.try_into().map(Chain::from_bytes);
+    found.map(|octets| convert(octets).map_err(|_| corrupt("mailbox_end", "chain", epoch.cast_signed()))).transpose()
 }
 
 /// The first epoch whose end is known, if any is.

@@ -409,9 +409,13 @@ pub(crate) async fn displace(
     alliance: i64,
     place: &Place,
 ) -> Result<(), ClientError> {
-    // In this order: no two texts may have one place, not even in between.
+    // In this order, and by way of places that nothing has: no two texts may have one place, not even in between.
     for statement in [
-        "update history set sequence = sequence - ?4 where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence < 0
+        "update history set sequence = sequence - (1 << 61)
+         where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence < 0
+         and life = (select life from alliance where id = ?1)",
+        "update history set sequence = sequence + (1 << 61) - ?4
+         where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence < 0
          and life = (select life from alliance where id = ?1)",
         "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
          and ?4 > 0 and life = (select life from alliance where id = ?1)",
@@ -438,7 +442,10 @@ async fn make_room(
     for statement in [
         "update kept_frame set sequence = sequence + ?6 where met = 0 and mailbox in (
              select id from kept_mailbox where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5))",
-        "update history set sequence = sequence - ?6
+        "update history set sequence = sequence - (1 << 61)
+         where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
+         and life = (select life from alliance where id = ?1)",
+        "update history set sequence = sequence + (1 << 61) - ?6
          where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
          and life = (select life from alliance where id = ?1)",
     ] {
@@ -483,6 +490,14 @@ pub(crate) async fn displace_own_text(
     place: &Place,
 ) -> Result<Option<([u8; 16], u64, String)>, ClientError> {
     let mailbox = (place.epoch, i64::from(place.branch.0));
+    let stands = sqlx::query_scalar(
+        "select exists (select 1 from history where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence = ?4
+         and own = 1 and kind = 'text' and life = (select life from alliance where id = ?1))",
+    );
+    let stands = stands.bind(alliance).bind(place.epoch.cast_signed()).bind(mailbox.1);
+    if !stands.bind(place.cursor.0.cast_signed()).fetch_one(&mut *connection).await? {
+        return Ok(None);
+    }
     make_room(connection, alliance, mailbox, mailbox).await?;
     let query = sqlx::query(
         "update history set sequence = -sequence

@@ -212,6 +212,25 @@ pub(crate) async fn frames(connection: &mut SqliteConnection, mailbox: i64) -> R
     Ok(rows.iter().map(convert).collect())
 }
 
+/// The last frame of a mailbox.
+pub(crate) async fn last_frame(
+    connection: &mut SqliteConnection,
+    mailbox: i64,
+) -> Result<Option<Vec<u8>>, ClientError> {
+    let query = sqlx::query_scalar("select frame from kept_frame where mailbox = ? order by sequence desc limit 1");
+    Ok(query.bind(mailbox).fetch_optional(connection).await?)
+}
+
+/// The frame with this digest.
+pub(crate) async fn frame(
+    connection: &mut SqliteConnection,
+    mailbox: i64,
+    digest: &FrameDigest,
+) -> Result<Option<Vec<u8>>, ClientError> {
+    let query = sqlx::query_scalar("select frame from kept_frame where mailbox = ? and digest = ?");
+    Ok(query.bind(mailbox).bind(&digest.as_bytes()[..]).fetch_optional(connection).await?)
+}
+
 /// Forgets frames that were displaced in a mailbox.
 pub(crate) async fn drop_displaced(connection: &mut SqliteConnection, mailbox: i64) -> Result<(), ClientError> {
     sqlx::query("delete from kept_frame where mailbox = ? and met = 0").bind(mailbox).execute(connection).await?;
@@ -264,8 +283,8 @@ pub(crate) async fn note_rival(
     mailbox: i64,
     closing: &FrameDigest,
 ) -> Result<bool, ClientError> {
-    let query = sqlx::query("update kept_mailbox set rival = ?1 where id = ?2 and rival is not ?1");
-    let done = query.bind(&closing.as_bytes()[..]).bind(mailbox).execute(connection).await?;
+    let query = sqlx::query("insert into told_rival (mailbox, digest) values (?, ?) on conflict do nothing");
+    let done = query.bind(mailbox).bind(&closing.as_bytes()[..]).execute(connection).await?;
     Ok(done.rows_affected() > 0)
 }
 

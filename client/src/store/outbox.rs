@@ -246,6 +246,33 @@ pub(crate) async fn drop_posting(connection: &mut SqliteConnection, id: i64) -> 
     Ok(())
 }
 
+/// Own frames are given up before they were read back; they may arrive all the same.
+async fn give_up_frames(connection: &mut SqliteConnection, of: &str, id: i64) -> Result<(), ClientError> {
+    for statement in [
+        format!("insert into own_frame select alliance, digest from posting where {of} on conflict do nothing"),
+        format!("delete from posting where {of}"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Whether a frame is one's own of this epoch, given up before it was read back.
+pub(crate) async fn is_given_up(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    digest: &FrameDigest,
+) -> Result<bool, ClientError> {
+    let query = sqlx::query_scalar("select exists (select 1 from own_frame where alliance = ? and digest = ?)");
+    Ok(query.bind(alliance).bind(&digest.as_bytes()[..]).fetch_one(connection).await?)
+}
+
+/// The epoch is over: what was given up in it can arrive nowhere any more.
+pub(crate) async fn forget_given_up(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
+    sqlx::query("delete from own_frame where alliance = ?").bind(alliance).execute(connection).await?;
+    Ok(())
+}
+
 /// The intent that a frame was sealed for, and whether the frame is the last of it. Once read back, it needs no receipt.
 pub(crate) async fn take_frame(
     connection: &mut SqliteConnection,
@@ -272,8 +299,7 @@ pub(crate) async fn finish(connection: &mut SqliteConnection, intent: i64) -> Re
         .bind(intent)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("delete from posting where intent = ?").bind(intent).execute(connection).await?;
-    Ok(())
+    give_up_frames(connection, "intent = ?", intent).await
 }
 
 /// It cannot be carried out, now or later.
@@ -283,13 +309,12 @@ pub(crate) async fn fail(connection: &mut SqliteConnection, intent: i64, why: Ob
         .bind(intent)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("delete from posting where intent = ?").bind(intent).execute(connection).await?;
-    Ok(())
+    give_up_frames(connection, "intent = ?", intent).await
 }
 
 /// What was sent cannot be read by anybody: it is sealed again.
 pub(crate) async fn seal_again(connection: &mut SqliteConnection, intent: i64) -> Result<(), ClientError> {
-    sqlx::query("delete from posting where intent = ?").bind(intent).execute(&mut *connection).await?;
+    give_up_frames(connection, "intent = ?", intent).await?;
     let query = sqlx::query("update intent set state = 'queued', welcome = null where id = ?");
     query.bind(intent).execute(connection).await?;
     Ok(())
@@ -297,10 +322,7 @@ pub(crate) async fn seal_again(connection: &mut SqliteConnection, intent: i64) -
 
 /// The mailbox ended before these were in it: they are sealed again for the next.
 pub(crate) async fn requeue(connection: &mut SqliteConnection, alliance: i64) -> Result<(), ClientError> {
-    sqlx::query("delete from posting where alliance = ? and intent is not null")
-        .bind(alliance)
-        .execute(&mut *connection)
-        .await?;
+    give_up_frames(connection, "alliance = ? and intent is not null", alliance).await?;
     sqlx::query("update intent set state = 'queued', welcome = null where alliance = ? and state = 'sealed'")
         .bind(alliance)
         .execute(connection)

@@ -59,6 +59,21 @@ pub(crate) async fn add_report(
     Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
+/// Whether a member is known not to follow a commit.
+pub(crate) async fn has_report(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    epoch: u64,
+    commit: &[u8; 32],
+    leaf_index: u32,
+) -> Result<bool, ClientError> {
+    let query = sqlx::query_scalar(
+        "select exists (select 1 from report where alliance = ? and epoch = ? and commit_digest = ? and leaf_index = ?)",
+    );
+    let query = query.bind(alliance).bind(epoch.cast_signed()).bind(&commit[..]).bind(i64::from(leaf_index));
+    Ok(query.fetch_one(connection).await?)
+}
+
 /// One's own report of an epoch.
 pub(crate) async fn own_report(
     connection: &mut SqliteConnection,

@@ -19,7 +19,7 @@ use twiza_crypto::motion::{Action, Enactment, Motion, MotionId};
 use twiza_crypto::name::Name;
 use twiza_crypto::past::Past;
 use twiza_crypto::rejoin::{Note, RebootCall, RejoinRequest};
-use twiza_crypto::rival::Rival;
+use twiza_crypto::rival::{Rival, SignedEnd};
 use twiza_crypto::seal::seal_payload;
 use twiza_crypto::vault::{self, VaultCost};
 use twiza_crypto::{GroupState, StateChanges, credential, fuzzing, wire};
@@ -221,7 +221,11 @@ fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds
         ("report", "cannot_follow", member.report(&address, commit).encode()?),
         ("report", "followed", followed.encode()?),
         ("missed", "one", member.missed(&address, &[last]).encode()?),
-        ("rival", "commit", Rival::new(Branch::default(), &before, &head, frames).encode()?),
+        (
+            "rival",
+            "commit",
+            Rival::new(Branch::default(), &before, &head, vec![SignedEnd::new(Branch(1), &head)], frames).encode()?,
+        ),
     ])
 }
 
