@@ -63,7 +63,8 @@ pub struct Opened {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WatchRequest {
-    /// The mailboxes; a record of the stream names one by its place in this list, from 0.
+    /// The mailboxes, one at least; a record of the stream names one by its place in this list, from 0.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub mailboxes: Vec<WatchEntry>,
 }
 

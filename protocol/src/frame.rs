@@ -128,11 +128,18 @@ impl FrameDigest {
     }
 }
 
-/// A frame's place in its mailbox: 1 for the first. As a cursor, the last place that was read: 0 before any.
+/// A frame's place in its mailbox: 1 for the first. As a cursor, the last place that was read: 0 before any. Less than 2^63,
+/// which no mailbox comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
-pub struct Sequence(pub u64);
+pub struct Sequence(#[serde(deserialize_with = "below_two_to_the_63")] pub u64);
+
+fn below_two_to_the_63<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = <u64 as serde::Deserialize>::deserialize(deserializer)?;
+    let fits = i64::try_from(number).is_ok();
+    if fits { Ok(number) } else { Err(serde::de::Error::custom("a place of 2^63 or more")) }
+}
 
 impl Sequence {
     /// Before the first frame.

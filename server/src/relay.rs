@@ -39,9 +39,9 @@ pub enum RelayError {
     /// Too many mailboxes in a watch. The requester's fault.
     #[error("too many mailboxes in one watch")]
     WatchTooLarge,
-    /// A mailbox that is named twice in one watch. The requester's fault.
-    #[error("a mailbox is named twice in one watch")]
-    WatchRepeats,
+    /// A watch of no mailbox, or of one that is named twice. The requester's fault.
+    #[error("a watch names no mailbox, or one twice")]
+    WatchMalformed,
     /// As many mailboxes are watched as the relay can. Retryable.
     #[error("too many mailboxes are watched")]
     WatchesFull,
@@ -67,7 +67,7 @@ impl RelayError {
             }
             Self::FrameSize => ProblemCode::FrameSizeRefused,
             Self::WatchTooLarge => ProblemCode::WatchTooLarge,
-            Self::WatchRepeats => ProblemCode::MalformedRequest,
+            Self::WatchMalformed => ProblemCode::MalformedRequest,
             Self::Write(WriteError::Refused(Refused::MailboxClosed)) => ProblemCode::MailboxClosed,
             Self::Write(WriteError::Refused(Refused::FrameConflict)) => ProblemCode::FrameConflict,
             Self::Write(WriteError::Refused(Refused::MailboxFull)) => ProblemCode::MailboxFull,

@@ -29,7 +29,7 @@ const BACKLOG_PAGE_BYTES: u64 = 256 << 10;
 /// Starts a watch. An entry that fails is told so in the stream; the others go on.
 ///
 /// # Errors
-/// [`RelayError::WatchTooLarge`], [`RelayError::WatchRepeats`], or [`RelayError::WatchesFull`].
+/// [`RelayError::WatchTooLarge`], [`RelayError::WatchMalformed`], or [`RelayError::WatchesFull`].
 pub(crate) fn watch(
     relay: &Arc<Relay>,
     request: WatchRequest,
@@ -38,8 +38,8 @@ pub(crate) fn watch(
         return Err(RelayError::WatchTooLarge);
     }
     let mut named = HashSet::new();
-    if !request.mailboxes.iter().all(|entry| named.insert(entry.address)) {
-        return Err(RelayError::WatchRepeats);
+    if request.mailboxes.is_empty() || !request.mailboxes.iter().all(|entry| named.insert(entry.address)) {
+        return Err(RelayError::WatchMalformed);
     }
     let mut places = enter(relay, request.mailboxes.len())?;
     let backlog = Arc::new(Semaphore::new(1));

@@ -102,6 +102,11 @@ async fn the_form_of_a_request_is_checked() {
     assert_eq!(send(Method::GET, &format!("{frames}?after=-1"), OCTETS, b"").await, malformed);
     assert_eq!(send(Method::PUT, &format!("{base}/v1/mailboxes/short"), OCTETS, b"").await, malformed);
     assert_eq!(send(Method::POST, &format!("{base}/v1/watch"), "application/json", b"{").await, malformed);
+    let too_far = 1_u64 << 63;
+    assert_eq!(send(Method::GET, &format!("{frames}?after={too_far}"), OCTETS, b"").await, malformed);
+    let watch = format!("{base}/v1/watch");
+    assert_eq!(send(Method::POST, &watch, "application/json", b"{\"mailboxes\":[]}").await, malformed);
+    assert_eq!(code(client.watch(vec![client.entry(&key, too_far)]).await).await, malformed);
     assert_eq!(code(client.open(&key, "{\"colour\":1}").await).await, malformed);
     let large = format!("{{\"grant\":\"{}\"}}", "x".repeat(70_000));
     assert_eq!(code(client.open(&key, &large).await).await, ProblemCode::BodyTooLarge);
