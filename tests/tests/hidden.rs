@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use twiza_client::engine::Insider;
 use twiza_client::relay::{Page, RelayError};
 use twiza_client::store::alliances::Status;
@@ -271,4 +271,46 @@ async fn a_member_alone_makes_no_rival_of_a_branch_that_nobody_reads() -> Result
         assert!(!told.iter().any(|event| matches!(event, Event::Lost { .. })), "{told:?}");
     }
     three.agree(&["all together"]).await
+}
+
+/// A way to the relay that keeps frames back.
+#[derive(Default)]
+struct Late {
+    keeps: AtomicBool,
+    kept: Mutex<Vec<Vec<u8>>>,
+}
+
+#[async_trait]
+impl Interposer for Late {
+    async fn append(&self, _: &MailboxKey, frame: &[u8], closing: bool) -> Option<Result<Receipt, RelayError>> {
+        if closing || !self.keeps.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.kept.lock().unwrap().push(frame.to_vec());
+        Some(Err(RelayError::Unreachable { host: "the relay".to_owned(), cause: "lost".to_owned() }))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_own_frame_that_was_given_up_and_arrives_late_is_no_sign_of_an_old_copy() -> Result<()> {
+    let (backup, way) = (tempfile::tempdir()?, Arc::new(Late::default()));
+    let three = Three::meet_by(Interposed::by(way.clone())).await?;
+    let mailbox = three.mailbox().await?;
+    let three = three.restarted(|data| back_up(data, backup.path())).await?;
+    way.keeps.store(true, Ordering::Relaxed);
+    let [(amina, of_amina), ..] = &three.people;
+    drop(amina.send(*of_amina, "late").await);
+    way.keeps.store(false, Ordering::Relaxed);
+    three.close(&mailbox).await?;
+    // Said anew in the next branch.
+    amina.sync(*of_amina).await?;
+    let three = three.restarted(|data| restore(data, backup.path())).await?;
+    let late = way.kept.lock().unwrap().clone();
+    assert_eq!(late.len(), 1);
+    three.connection()?.append(&mailbox, &late[0], false).await?;
+    three.close(&mailbox).await?;
+    three.settle().await?;
+    let told = events(&three.people[0]).await?;
+    assert!(!told.iter().any(|event| matches!(event, Event::Lost { .. })), "{told:?}");
+    three.agree(&["late"]).await
 }

@@ -241,14 +241,15 @@ impl Engine {
             }
             kept::add_frame(&mut step, kept, &KeptFrame::of(frame), &digest).await?;
             let own = self.take_own(&mut step, &mut group, &mailbox, (kept, &digest), payload.is_some()).await?;
-            if marked && own == Own::No && !outbox::is_given_up(&mut step, row.id, &digest).await? {
+            let is_late = marked && own == Own::No;
+            if is_late && !outbox::is_given_up(&mut step, row.id, &digest).await? {
                 groups::apply(&mut step, row.id, &group.take_changes()).await?;
                 self.lose_place(&mut step, &row, LostWhy::OldCopy).await?;
                 step.commit().await?;
                 return Ok(None);
             }
-            let is_read_by_others_alone = marked && own == Own::No;
-            let Some(payload) = payload.filter(|_| own != Own::Taken && !is_read_by_others_alone) else { continue };
+            // What was given up and arrives all the same is said again, and stands where it was said last.
+            let Some(payload) = payload.filter(|_| own != Own::Taken && !is_late) else { continue };
             if payload.kind == ContentKind::Rival
                 && let Some(adopted) = self.adopt(&mut step, &mut group, &mailbox, kept, &payload.body).await?
             {
