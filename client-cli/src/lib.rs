@@ -75,7 +75,8 @@ fn misused(language: &Language, error: &clap::Error, json: bool) -> u8 {
     let part = render::line(&part.unwrap_or_default());
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => "usage-command",
-        ErrorKind::UnknownArgument => "usage-argument",
+        ErrorKind::UnknownArgument if part.starts_with('-') => "usage-argument",
+        ErrorKind::UnknownArgument => "usage-word",
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => "usage-value",
         ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             "usage-missing"

@@ -123,10 +123,11 @@ fn roles_are_typed_as_they_are_shown() -> Result<()> {
 fn scripts_are_told_in_json_that_they_were_mistyped() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let nobody = Person::new(programs!(), folder.path(), "nobody");
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["fly"], "usage-command"),
         (&["send"], "usage-missing"),
         (&["send", "a", "--loud"], "usage-argument"),
+        (&["send", "two", "words"], "usage-word"),
         (&["invite", "--days", "x"], "usage-value"),
     ];
     for (arguments, code) in cases {

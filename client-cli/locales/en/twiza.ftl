@@ -15,7 +15,7 @@ arg-json = Answer in JSON, for scripts
 arg-passphrase_fd = Read the passphrase from this file descriptor (or give it in TWIZA_PASSPHRASE)
 arg-proxy = Reach relays through this proxy, socks5h://host:port, or none (also by TWIZA_PROXY)
 arg-alliance = The alliance's name or number; may be left out where there is only one
-arg-yes = Do not ask before it is done
+arg-yes = Do not ask first, where it asks (remove asks with --everywhere)
 help-twiza = Encrypted messages for alliances of organisations
 example-twiza =
     twiza init --name Amina --organisation Nour
@@ -162,6 +162,7 @@ arg-verify-member = The member whose words to show; the whole alliance's if left
 ## Wrong usage
 usage-command = There is no command called { $part }.
 usage-argument = There is no option called { $part }.
+usage-word = { $part } is a word too many. What has several words goes in quotes: "as here".
 usage-value = The value given for { $part } is not one of those allowed.
 usage-missing = Something is missing: { $part }
 usage-no-command = Say what to do.
@@ -330,7 +331,10 @@ rejoin-asked = Fellow members were asked for new keys.
 rejoin-next = An organiser's client gives them by itself when it is next online. `twiza read` looks for the answer; what waits to be sent is sent then.
 rebooted = The alliance is founded anew, without: { $without }. Members called: { $called }
 rebooted-next = Each comes back when its client is next online, and an organiser's client lets it in by itself: run `twiza read` or `twiza watch` now and then.
-kit-written = The recovery kit is written. Alliances in it: { $alliances }
+kit-written = { $alliances ->
+    [0] The recovery kit is written, but no alliance is in it yet: once somebody has let you in, run `twiza read`, and write a new one.
+   *[other] The recovery kit is written. Alliances in it: { $alliances }
+}
 kit-written-next = Keep it where the device is not, and its passphrase elsewhere: whoever has both is you to everybody. Write a new one now and then: it knows the members of today.
 kit-restored = You are { $name } again. Alliances to come back to: { $alliances }
 kit-restored-next = `twiza read --alliance NAME` asks fellow members for new keys. An organiser's client gives them by itself when it is next online; the lost device is out then.

@@ -14,7 +14,7 @@ arg-json = Répondre en JSON, pour les scripts
 arg-passphrase_fd = Lire la phrase secrète dans ce descripteur de fichier (ou la donner dans TWIZA_PASSPHRASE)
 arg-proxy = Joindre les relais par ce mandataire, socks5h://hôte:port, ou none pour aucun (aussi par TWIZA_PROXY)
 arg-alliance = Le nom ou le numéro de l'alliance ; inutile s'il n'y en a qu'une
-arg-yes = Ne rien demander avant de le faire
+arg-yes = Ne pas demander d'abord, là où c'est demandé (remove demande avec --everywhere)
 help-twiza = Messages chiffrés pour des alliances d'organisations
 example-twiza =
     twiza init --name Amina --organisation Nour
@@ -52,7 +52,7 @@ arg-alliance-forget-alliance = Le nom ou le numéro de l'alliance, donné par `t
 arg-alliance-forget-abandon = Même si vous en êtes membre : les autres n'en savent rien, et vous voient toujours
 help-invite = Faire une invitation pour une personne
 example-invite = twiza invite --role membre --days 7
-arg-invite-role = Ce que la personne pourra faire : observation (lire), membre (lire et écrire) ou organisation (organiser) ; membre si rien n'est dit
+arg-invite-role = Ce que la personne pourra faire : observation (lire), membre (lire et écrire) ou coordination (organiser) ; membre si rien n'est dit
 arg-invite-days = Sa durée en jours, 28 au plus (7 si rien n'est dit)
 arg-invite-qr = La montrer aussi en code QR
 help-join = Demander à entrer avec une invitation
@@ -83,9 +83,9 @@ example-watch = twiza watch
 help-members = Montrer qui est dans une alliance
 example-members = twiza members
 help-role = Donner un autre rôle à un membre
-example-role = twiza role Karim organisation
+example-role = twiza role Karim coordination
 arg-role-member = Le nom ou le numéro du membre, donné par `twiza members` ; un nom fait de chiffres, avec @ devant
-arg-role-role = observation (lire), membre (lire et écrire) ou organisation (organiser)
+arg-role-role = observation (lire), membre (lire et écrire) ou coordination (organiser)
 help-remove = Retirer un membre
 example-remove =
     twiza remove Karim
@@ -161,6 +161,7 @@ arg-verify-member = Le membre dont montrer les mots ; toute l'alliance si rien n
 ## Mauvaise utilisation
 usage-command = Il n'y a pas de commande nommée { $part }.
 usage-argument = Il n'y a pas d'option nommée { $part }.
+usage-word = { $part } est un mot de trop. Ce qui a plusieurs mots va entre guillemets : "comme ici".
 usage-value = La valeur donnée pour { $part } n'est pas permise.
 usage-missing = Il manque quelque chose : { $part }
 usage-no-command = Dites quoi faire.
@@ -282,11 +283,11 @@ member-line-own = { $number }. { $person } : { $role } (vous)
 member-alike = Ressemble au numéro { $numbers }. Mots de sûreté de ce membre-ci : { $words }
 role-observer = observation
 role-member = membre
-role-organiser = organisation
+role-organiser = coordination
 # Ce qu'on peut taper pour un rôle, en plus de son nom anglais ; les mots sont séparés.
 role-typed-observer = observation observatrice observateur
 role-typed-member = membre
-role-typed-organiser = organisation organisatrice organisateur
+role-typed-organiser = coordination organisation organisatrice organisateur
 role-done = Le nouveau rôle de { $name } : { $role }.
 removed = { $name } est hors de l'alliance, et ne peut ni lire ni trouver la suite.
 removed-next = Les clés de tout le monde changent avec cela ; personne d'autre n'a rien à faire.
@@ -329,7 +330,10 @@ rejoin-asked = De nouvelles clés ont été demandées aux membres.
 rejoin-next = Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne. `twiza read` cherche la réponse ; ce qui attend partira alors.
 rebooted = L'alliance est fondée à nouveau, sans : { $without }. Membres appelés : { $called }
 rebooted-next = Chacun revient quand son programme est en ligne, et le programme d'une personne qui organise le fait entrer de lui-même : lancez de temps en temps `twiza read` ou `twiza watch`.
-kit-written = La trousse de secours est écrite. Alliances dedans : { $alliances }
+kit-written = { $alliances ->
+    [0] La trousse de secours est écrite, mais aucune alliance n'y est encore : quand on vous aura fait entrer, lancez `twiza read`, et écrivez-en une nouvelle.
+   *[other] La trousse de secours est écrite. Alliances dedans : { $alliances }
+}
 kit-written-next = Gardez-la loin de l'appareil, et sa phrase secrète ailleurs : qui a les deux est vous pour tout le monde. Écrivez-en une nouvelle de temps en temps : elle connaît les membres d'aujourd'hui.
 kit-restored = Vous êtes de nouveau { $name }. Alliances où revenir : { $alliances }
 kit-restored-next = `twiza read --alliance NOM` demande de nouvelles clés aux membres. Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne ; l'appareil perdu n'en est alors plus.
@@ -437,7 +441,7 @@ error-ambiguous-alliance = Plusieurs alliances s'appellent { $name }. Donnez le 
 error-unknown-member = Il n'y a pas de membre nommé { $name }. `twiza members` les montre.
 error-ambiguous-member = Plusieurs membres s'appellent { $name }. Donnez le numéro, de `twiza members`.
 error-which-person = { $name } peut désigner plusieurs personnes. Dites dans quelle alliance : --alliance NOM. Personne n'a été retiré.
-error-unknown-role = Il n'y a pas de rôle nommé { $role }. Les rôles : observation, membre, organisation.
+error-unknown-role = Il n'y a pas de rôle nommé { $role }. Les rôles : observation, membre, coordination.
 error-not-confirmed = Rien n'a été fait : personne ne l'a confirmé. Là où personne ne peut répondre, donnez --yes.
 error-partly = Pas fait dans { $failed } alliances sur { $all }. Plus haut, on lit lesquelles, et pourquoi.
 error-still-member = Vous êtes encore dans cette alliance : quittez-la d'abord, avec `twiza leave`. Rien n'a été effacé.
