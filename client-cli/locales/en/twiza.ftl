@@ -272,7 +272,7 @@ read-status =
         [removed] You were removed from this alliance: you can neither read nor find what follows.
         [declined] Your request was declined.
         [used] Somebody else used the invitation before you. Ask whoever invited you: if it was not you, it was a stranger.
-        [lost] Your keys do not lead to where the others are. Fellow members were asked for new ones; an organiser's client gives them by itself when it is next online.
+        [lost] Your keys do not lead to where the others are. Fellow members were asked for new ones; an organiser's client gives them by itself, within an hour of being online.
        *[stuck] This alliance cannot go on: invalid changes fill it. An organiser must found it anew, with `twiza reboot`.
     }
 watch-start = Watching. Ctrl-C ends it.
@@ -328,7 +328,7 @@ remove-everywhere-question =
 leaving = You are leaving. You are out as soon as another member's client is online.
 rejoined = You take part again, with new keys.
 rejoin-asked = Fellow members were asked for new keys.
-rejoin-next = An organiser's client gives them by itself when it is next online. `twiza read` looks for the answer; what waits to be sent is sent then.
+rejoin-next = An organiser's client gives them by itself, within an hour of being online. `twiza read` looks for the answer; what waits to be sent is sent then.
 rebooted = The alliance is founded anew, without: { $without }. Members called: { $called }
 rebooted-next = Each comes back when its client is next online, and an organiser's client lets it in by itself: run `twiza read` or `twiza watch` now and then.
 kit-written = { $alliances ->
@@ -337,7 +337,7 @@ kit-written = { $alliances ->
 }
 kit-written-next = Keep it where the device is not, and its passphrase elsewhere: whoever has both is you to everybody. Write a new one now and then: it knows the members of today.
 kit-restored = You are { $name } again. Alliances to come back to: { $alliances }
-kit-restored-next = `twiza read --alliance NAME` asks fellow members for new keys. An organiser's client gives them by itself when it is next online; the lost device is out then.
+kit-restored-next = `twiza read --alliance NAME` asks fellow members for new keys. An organiser's client gives them by itself, within an hour of being online; the lost device is out then.
 rotated = You have new keys. The alliance is now in epoch { $epoch }.
 verify-person = Safety words of { $person }: { $words }
 verify-alliance = Safety words of the alliance: { $words }

@@ -271,7 +271,7 @@ read-status =
         [removed] Vous avez été retiré·e de cette alliance : vous ne pouvez ni lire ni trouver la suite.
         [declined] Votre demande a été refusée.
         [used] Quelqu'un d'autre s'est servi de l'invitation avant vous. Demandez à qui vous a invité·e : si ce n'était pas vous, c'était une personne étrangère.
-        [lost] Vos clés ne mènent pas là où sont les autres. De nouvelles ont été demandées aux membres ; le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne.
+        [lost] Vos clés ne mènent pas là où sont les autres. De nouvelles ont été demandées aux membres ; le programme d'une personne qui organise les donne de lui-même moins d'une heure après s'être connecté.
        *[stuck] Cette alliance ne peut pas continuer : des changements invalides la remplissent. Une personne qui organise doit la fonder à nouveau, avec `twiza reboot`.
     }
 watch-start = À l'écoute. Ctrl-C pour finir.
@@ -327,7 +327,7 @@ remove-everywhere-question =
 leaving = Vous partez. Ce sera fait dès que le programme d'un autre membre sera en ligne.
 rejoined = Vous en êtes de nouveau, avec de nouvelles clés.
 rejoin-asked = De nouvelles clés ont été demandées aux membres.
-rejoin-next = Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne. `twiza read` cherche la réponse ; ce qui attend partira alors.
+rejoin-next = Le programme d'une personne qui organise les donne de lui-même moins d'une heure après s'être connecté. `twiza read` cherche la réponse ; ce qui attend partira alors.
 rebooted = L'alliance est fondée à nouveau, sans : { $without }. Membres appelés : { $called }
 rebooted-next = Chacun revient quand son programme est en ligne, et le programme d'une personne qui organise le fait entrer de lui-même : lancez de temps en temps `twiza read` ou `twiza watch`.
 kit-written = { $alliances ->
@@ -336,7 +336,7 @@ kit-written = { $alliances ->
 }
 kit-written-next = Gardez-la loin de l'appareil, et sa phrase secrète ailleurs : qui a les deux est vous pour tout le monde. Écrivez-en une nouvelle de temps en temps : elle connaît les membres d'aujourd'hui.
 kit-restored = Vous êtes de nouveau { $name }. Alliances où revenir : { $alliances }
-kit-restored-next = `twiza read --alliance NOM` demande de nouvelles clés aux membres. Le programme d'une personne qui organise les donne de lui-même dès qu'il est en ligne ; l'appareil perdu n'en est alors plus.
+kit-restored-next = `twiza read --alliance NOM` demande de nouvelles clés aux membres. Le programme d'une personne qui organise les donne de lui-même moins d'une heure après s'être connecté ; l'appareil perdu n'en est alors plus.
 rotated = Vous avez de nouvelles clés. L'alliance est maintenant à l'époque { $epoch }.
 verify-person = Mots de sûreté, { $person } : { $words }
 verify-alliance = Mots de sûreté de l'alliance : { $words }
