@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
             let long_enough = !new || text.chars().count() >= PASSPHRASE_CHARACTERS_MIN;
             return if long_enough { Ok(Zeroizing::new(text)) } else { Err(Failure::PassphraseTooShort) };
         }
-        let passphrase = self.typed_passphrase("passphrase-kit")?;
+        let passphrase = self.typed_passphrase("passphrase-kit").map_err(|_| Failure::NoKitPassphrase)?;
         if new && passphrase.chars().count() < PASSPHRASE_CHARACTERS_MIN {
             return Err(Failure::PassphraseTooShort);
         }

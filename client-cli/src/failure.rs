@@ -42,6 +42,8 @@ pub(crate) enum Failure {
     NoInvitation,
     /// No passphrase was given, and nobody can be asked.
     NoPassphrase,
+    /// There is no passphrase for a recovery kit, and nobody to ask for it.
+    NoKitPassphrase,
     /// The two passphrases that were typed differ.
     PassphrasesDiffer,
     /// The passphrase is too short to protect anything.
@@ -139,6 +141,7 @@ impl Failure {
             }
             Self::NoInvitation => ("error-no-invitation", vec![], EXIT_USAGE),
             Self::NoPassphrase => ("error-no-passphrase", vec![], EXIT_PASSPHRASE),
+            Self::NoKitPassphrase => ("error-no-kit-passphrase", vec![], EXIT_PASSPHRASE),
             Self::PassphrasesDiffer => ("error-passphrases-differ", vec![], EXIT_PASSPHRASE),
             Self::PassphraseTooShort => ("error-passphrase-short", vec![], EXIT_PASSPHRASE),
             Self::NoAlliance => ("error-no-alliance", vec![], EXIT_NOT_FOUND),

@@ -120,6 +120,18 @@ fn roles_are_typed_as_they_are_shown() -> Result<()> {
 }
 
 #[test]
+fn whose_passphrase_is_missing_is_told() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let amina = Person::new(programs!(), folder.path(), "amina");
+    amina.types(&["init", "--name", "Amina", "--organisation", "Nour"])?;
+    let kit = folder.path().join("amina.kit").display().to_string();
+    assert_eq!(amina.is_refused(&["kit", "write", &kit])?.1, "error-no-kit-passphrase");
+    let told = String::from_utf8(amina.tries(&["kit", "write", &kit])?.stderr)?;
+    assert!(told.contains("TWIZA_KIT_PASSPHRASE"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn scripts_are_told_in_json_that_they_were_mistyped() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let nobody = Person::new(programs!(), folder.path(), "nobody");

@@ -422,6 +422,7 @@ error-proxy-place = The proxy's address has to end with a host and a port, such 
 error-proxy-credentials = The proxy's user name and password come together: socks5h://user:password@host:port. Left out, every connection has its own. Nothing was sent.
 error-proxy-environment = { $variable } is set, but Twiza does not go by it. Nothing was sent. Set TWIZA_PROXY=socks5h://host:port to go through a proxy, or TWIZA_PROXY=none to connect without one.
 error-no-invitation = There is no invitation, and nobody can be asked for it here. Give it on standard input, with `twiza join -`.
+error-no-kit-passphrase = There is no passphrase for the recovery kit, and nobody can be asked for it here. Give it in TWIZA_KIT_PASSPHRASE.
 error-no-passphrase = There is no passphrase, and nobody can be asked for it here. Give it in TWIZA_PASSPHRASE, or with --passphrase-fd.
 error-passphrases-differ = The two passphrases differ. Nothing was made; try again.
 error-passphrase-short = The passphrase is too short: it protects everything if your device is taken. Use at least 8 characters, better four words.

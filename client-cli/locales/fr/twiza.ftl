@@ -421,6 +421,7 @@ error-proxy-place = L'adresse du mandataire finit par un hôte et un port, comme
 error-proxy-credentials = Le nom et le mot de passe du mandataire vont ensemble : socks5h://nom:motdepasse@hôte:port. Sans eux, chaque connexion a les siens. Rien n'a été envoyé.
 error-proxy-environment = { $variable } est définie, mais Twiza ne la suit pas. Rien n'a été envoyé. Mettez TWIZA_PROXY=socks5h://hôte:port pour passer par un mandataire, ou TWIZA_PROXY=none pour vous en passer.
 error-no-invitation = Il n'y a pas d'invitation, et personne à qui la demander ici. Donnez-la sur l'entrée standard, avec `twiza join -`.
+error-no-kit-passphrase = Il n'y a pas de phrase secrète pour la trousse de secours, et personne ici à qui la demander. Donnez-la dans TWIZA_KIT_PASSPHRASE.
 error-no-passphrase = Il n'y a pas de phrase secrète, et personne ici à qui la demander. Donnez-la dans TWIZA_PASSPHRASE, ou avec --passphrase-fd.
 error-passphrases-differ = Les deux phrases secrètes diffèrent. Rien n'a été créé ; recommencez.
 error-passphrase-short = La phrase secrète est trop courte : elle protège tout si on vous prend votre appareil. Prenez au moins 8 caractères, mieux : quatre mots.
