@@ -1,5 +1,5 @@
-//! Decoders and encoders that are private otherwise, for tests that feed them with anything. Behind the feature `test-utils`: no build
-//! that people run has it.
+//! Decoders and encoders that are private otherwise, for tests that feed them with anything. Behind the feature
+//! `test-utils`: no build that people run has it.
 
 use crate::CryptoError;
 use crate::content::{AuthorSeal, Content, ContentKind};

@@ -107,7 +107,7 @@ impl Three {
     /// # Errors
     /// Where the relay cannot be reached.
     pub fn connection(&self) -> Result<Arc<dyn RelayConnection>> {
-        Ok(HttpConnector::new(Arc::new(SystemClock)).connect(&self.world.address())?)
+        self.world.connection()
     }
 
     /// What the relay has in a mailbox.

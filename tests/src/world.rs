@@ -10,8 +10,8 @@ use twiza_client::clock::SystemClock;
 use twiza_client::engine::{
     AllianceNumber, Environment, LOOK_BACK_AFTER_SECONDS, RECOVERY_AFTER_SECONDS, ROTATE_AFTER_SECONDS,
 };
-use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
+use twiza_client::relay::{RelayConnection, RelayConnector};
 use twiza_client::store::history::Item;
 use twiza_client::{ClientError, Engine, os_random};
 use twiza_crypto::alliance::Role;
@@ -85,6 +85,14 @@ impl World {
     #[must_use]
     pub fn address(&self) -> RelayAddress {
         self.running.address().clone()
+    }
+
+    /// A connection of nobody's client.
+    ///
+    /// # Errors
+    /// Where the relay's address cannot be used.
+    pub fn connection(&self) -> Result<Arc<dyn RelayConnection>> {
+        Ok(HttpConnector::new(Arc::new(SystemClock)).connect(self.running.address())?)
     }
 
     /// Stops the relay; its folder stays until the result is dropped.

@@ -9,12 +9,8 @@ use cheat::CheatsGroup;
 use ed25519_dalek::SigningKey;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
-use twiza_client::clock::SystemClock;
 use twiza_client::engine::Insider;
 use twiza_client::os_random;
-use twiza_client::relay::http::HttpConnector;
-use twiza_client::relay::{RelayConnection, RelayConnector};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::Event;
 use twiza_crypto::alliance::Role;
@@ -64,10 +60,6 @@ impl Four {
         Ok(Self { world: self.world.restarted(change).await?, ..self })
     }
 
-    fn connection(&self) -> Result<Arc<dyn RelayConnection>> {
-        Ok(HttpConnector::new(Arc::new(SystemClock)).connect(&self.world.address())?)
-    }
-
     fn honest(&self) -> [&Member; 3] {
         [&self.amina, &self.karim, &self.zineb]
     }
@@ -102,7 +94,7 @@ impl Four {
         let size = commit_frame_size(4);
         let kind = ContentKind::Commit;
         let frames = seal_payload(&keys.frame, kind, &made.commit, Some(&made.author), size, &os_random())?;
-        let connection = self.connection()?;
+        let connection = self.world.connection()?;
         for (index, frame) in frames.iter().enumerate() {
             connection.append(&keys.mailbox, frame.as_bytes(), index + 1 == frames.len()).await?;
         }
@@ -207,13 +199,13 @@ async fn a_commit_of_which_the_relay_hid_a_part_is_judged_again() -> Result<()> 
     let payload = (&*made.commit, Some(&made.author));
     let [part, last] = fuzzing::seal_in_two(&keys.frame, ContentKind::Commit, payload, &os_random())?;
     let four = four.restarted(|data| back_up(data, before.path())).await?;
-    let connection = four.connection()?;
+    let connection = four.world.connection()?;
     connection.append(&keys.mailbox, part.as_bytes(), false).await?;
     connection.append(&keys.mailbox, last.as_bytes(), true).await?;
     assert_eq!(four.sync(&four.karim).await?, Status::Active);
     let four = four.restarted(|data| back_up(data, after.path())).await?;
     let four = four.restarted(|data| restore(data, before.path())).await?;
-    four.connection()?.append(&keys.mailbox, last.as_bytes(), true).await?;
+    four.world.connection()?.append(&keys.mailbox, last.as_bytes(), true).await?;
     assert_eq!(four.sync(&four.amina).await?, Status::Active);
     four.say(&four.amina, "is anybody here?").await?;
     let four = four.restarted(|data| restore(data, after.path())).await?;
@@ -232,7 +224,7 @@ async fn one_who_lies_and_organises_nothing_leads_nobody_back() -> Result<()> {
     amina.sync(alliance).await?;
     let Insider { group, keys, .. } = eve.insider(of_eve).await?;
     amina.rotate(alliance).await?;
-    let connection = HttpConnector::new(Arc::new(SystemClock)).connect(&world.address())?;
+    let connection = world.connection()?;
     let frames = connection.read(&keys.mailbox, Sequence::START).await?.frames;
     let closing = frames.iter().find(|frame| frame.closing).context("no commit")?;
     let commit = keys.frame.open(&closing.octets)?.complete(Vec::new()).context("no whole commit")?;

@@ -16,10 +16,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`ClientError::PlaceLost`] where it may have expired.
-    pub(super) async fn open_unseen(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
-        if self.may_have_expired(row).await? {
+    pub(super) async fn open_unseen(&self, held: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
+        if self.may_have_expired(&held.row).await? {
             return Err(ClientError::PlaceLost);
         }
+        self.open_mailbox(held, keys).await
+    }
+
+    /// Opens a mailbox of the present epoch, or moves its expiry forward. Gives the day up to which it is there.
+    pub(super) async fn open_mailbox(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
         let grant = group.alliance().relay()?.grant.clone();
         Ok(self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?.expires.0)
     }

@@ -10,7 +10,7 @@
 //! an organiser's word that it has followed           asks to be let in again    goes on
 //! ```
 
-use super::look_back::{Looking, closing_payload, contender};
+use super::look_back::{Looking, ended_with};
 use super::{Engine, Held};
 use crate::ClientError;
 use crate::store::alliances::{AllianceRow, Status};
@@ -118,9 +118,7 @@ impl Engine {
             return Ok(None);
         }
         for mailbox in kept::past(&mut reader, row.id).await?.into_iter().filter(|kept| kept.epoch == epoch) {
-            let frames = kept::frames(&mut reader, mailbox.id).await?;
-            let octets: Vec<&[u8]> = frames.iter().map(|frame| frame.octets.as_slice()).collect();
-            let Some(commit) = contender(&mailbox, &closing_payload(&mailbox.keys, &octets)) else { continue };
+            let Some(commit) = ended_with(&mut reader, &mailbox).await? else { continue };
             let meant = match &own {
                 Some(own) => own.commit == commit.digest,
                 None => mailbox.ended == Some(kept::Ended::Commit),

@@ -478,11 +478,11 @@ impl Engine {
         let address = keys.mailbox.address();
         let Ok((commit, seal)) = rival.open(row.relay.key(), &address, &keys.frame) else { return Ok(false) };
         let Ok(theirs) = Contender::verify(&roster, &address, &commit, &seal) else { return Ok(false) };
+        let Ok(end) = rival.end() else { return Ok(false) };
         // Two ends by the relay's own word, or a member alone would have closed a branch that nobody reads.
         let has_signed_two = match keys.branch.cmp(&ours.branch) {
             Ordering::Less => {
-                let known = ends::at(&mut *self.store.reader().await?, row.id, epoch, keys.branch).await?;
-                known.is_some_and(|known| rival.end().is_ok_and(|end| end != known))
+                ends::is_another(&mut *self.store.reader().await?, row.id, (epoch, keys.branch), &end).await?
             }
             Ordering::Equal => true,
             Ordering::Greater => rival.shows_another_end(row.relay.key(), ours.branch, &ours.address, &ours.end),
@@ -524,10 +524,10 @@ impl Engine {
             if watched::has_report(step, row.id, epoch, &report.commit, report.leaf_index).await? {
                 return Ok(false);
             }
-            let closing = self.closing_frames(step, kept).await?;
-            let commit = contender_in(kept, closing.iter().map(Vec::as_slice));
             // Of a commit that nobody has read there is nothing to say.
-            let Some(commit) = commit.filter(|commit| commit.digest == report.commit) else { continue };
+            let Some(commit) = ended_with(step, kept).await?.filter(|commit| commit.digest == report.commit) else {
+                continue;
+            };
             let news = watched::add_report(step, row.id, epoch, &report.commit, report.leaf_index, None).await?;
             if news && reporter.identity != self.profile.key.identity() {
                 let by = kept.roster.at(commit.author).map(|entry| (&entry.person()).into());
@@ -537,21 +537,6 @@ impl Engine {
             return Ok(news);
         }
         Ok(false)
-    }
-
-    /// The frames of a mailbox that hold its closing payload, and no others: a mailbox may be large.
-    async fn closing_frames(
-        &self,
-        step: &mut SqliteConnection,
-        mailbox: &KeptMailbox,
-    ) -> Result<Vec<Vec<u8>>, ClientError> {
-        let Some(last) = kept::last_frame(step, mailbox.id).await? else { return Ok(Vec::new()) };
-        let mut frames = Vec::new();
-        for digest in mailbox.keys.frame.open(&last).map(|content| content.earlier).unwrap_or_default() {
-            frames.extend(kept::frame(step, mailbox.id, &digest).await?);
-        }
-        frames.push(last);
-        Ok(frames)
     }
 
     /// A commit works for others, maybe, and not here: one says so in the next branch, and asks to be let in again.
@@ -602,7 +587,7 @@ fn chain_before_last(mailbox: &KeptMailbox, frames: &[KeptFrame]) -> Chain {
 }
 
 /// The frames of a mailbox that hold its closing payload.
-pub(super) fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>> {
+fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>> {
     let Some(last) = frames.last() else { return Vec::new() };
     let earlier = keys.frame.open(last).map(|content| content.earlier).unwrap_or_default();
     let find = |digest: &FrameDigest| frames.iter().find(|frame| FrameDigest::of(frame) == *digest);
@@ -611,9 +596,23 @@ pub(super) fn closing_payload(keys: &EpochKeys, frames: &[&[u8]]) -> Vec<Vec<u8>
 }
 
 /// What these frames claim, if somebody of that epoch vouches for it.
-pub(super) fn contender(mailbox: &KeptMailbox, frames: &[Vec<u8>]) -> Option<Contender> {
+fn contender(mailbox: &KeptMailbox, frames: &[Vec<u8>]) -> Option<Contender> {
     let (commit, seal) = sealed_commit(&mailbox.keys.frame, frames.iter().map(Vec::as_slice)).ok()?;
     Contender::verify(&mailbox.roster, &mailbox.keys.mailbox.address(), &commit, &seal).ok()
+}
+
+/// The commit that a kept mailbox ended with, read from the frames that hold it alone: a mailbox may be large.
+pub(super) async fn ended_with(
+    connection: &mut SqliteConnection,
+    mailbox: &KeptMailbox,
+) -> Result<Option<Contender>, ClientError> {
+    let Some(last) = kept::last_frame(connection, mailbox.id).await? else { return Ok(None) };
+    let mut frames = Vec::new();
+    for digest in mailbox.keys.frame.open(&last).map(|content| content.earlier).unwrap_or_default() {
+        frames.extend(kept::frame(connection, mailbox.id, &digest).await?);
+    }
+    frames.push(last);
+    Ok(contender(mailbox, &frames))
 }
 
 /// The commit that these frames of a mailbox end with, if somebody of that epoch vouches for it.

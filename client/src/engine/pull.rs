@@ -166,10 +166,7 @@ impl Engine {
             // Whoever opens it knows until when the relay must have it; who only reads it does not.
             let certain = match certain {
                 Some(day) => day,
-                None if page.head.as_ref().is_some_and(|head| !head.closed) => {
-                    let grant = group.alliance().relay()?.grant.clone();
-                    connection.open(&keys.mailbox, grant.as_deref()).await?.expires.0
-                }
+                None if page.head.as_ref().is_some_and(|head| !head.closed) => self.open_mailbox(held, keys).await?,
                 // One that others have left is not kept for longer than the next.
                 None => connection.describe().await?.relay_time.day().0,
             };
@@ -514,9 +511,8 @@ impl Engine {
         let Ok(rival) = Rival::decode(shown) else { return Ok(None) };
         let relay = row.relay.key();
         // Of a branch that was left, by another end that the relay has signed: no member alone makes a rival of that.
-        let branch = Branch(rival.branch);
-        let left = ends::at(step, row.id, row.place.epoch, branch).await?;
-        let is_another = left.is_some_and(|left| rival.end().is_ok_and(|end| end != left));
+        let (branch, Ok(end)) = (Branch(rival.branch), rival.end()) else { return Ok(None) };
+        let is_another = ends::is_another(step, row.id, (row.place.epoch, branch), &end).await?;
         if branch >= row.place.branch || !is_another {
             return Ok(None);
         }
@@ -533,10 +529,10 @@ impl Engine {
                 *group = followed;
                 kept::set_taken_over(step, kept, shown).await?;
                 // The epoch ended there for all, and this branch of it never was.
-                let end = Place { branch: ended.branch, ..mailbox.place };
-                ends::forget_from(step, row.id, &end).await?;
-                ends::set(step, row.id, &end, &rival.end()?).await?;
-                self.say_all_after(step, row, (end.epoch, end.branch)).await?;
+                let place = Place { branch, ..mailbox.place };
+                ends::forget_from(step, row.id, &place).await?;
+                ends::set(step, row.id, &place, &end).await?;
+                self.say_all_after(step, row, (place.epoch, branch)).await?;
                 self.follow(step, mailbox, group, judged, &ahead).await.map(Some)
             }
             Err(CryptoError::OwnCopy) => {

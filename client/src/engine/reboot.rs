@@ -95,9 +95,10 @@ impl Engine {
     /// Calls once more whoever has not come back, if it is time.
     pub(super) async fn call_again(&self, row: &AllianceRow) -> Result<(), ClientError> {
         let mut step = self.store.begin().await?;
-        let now = self.environment.clock.unix_seconds();
-        let due = recovery::calls_due(&mut step, row.id, now, self.environment.recovery_after_seconds, CALLS_MAX);
-        if !due.await? || recovery::reboot(&mut step, row.id).await?.is_none_or(|found| !self.is_own(&found.caller)) {
+        let called = recovery::last_call(&mut step, row.id, CALLS_MAX).await?;
+        let after_seconds = self.environment.recovery_after_seconds;
+        let due = called.is_some_and(|called| self.environment.clock.is_due(called, after_seconds));
+        if !due || recovery::reboot(&mut step, row.id).await?.is_none_or(|found| !self.is_own(&found.caller)) {
             return Ok(());
         }
         self.call_members(&mut step, row.id).await?;

@@ -149,19 +149,20 @@ impl Engine {
 
     /// Repeats the open once a day, so that a silent alliance does not lose its place, and keeps one's recovery
     /// mailbox open beside it, on a connection of its own.
-    async fn keep_open(&self, Held { row, group }: &Held) -> Result<(), ClientError> {
+    async fn keep_open(&self, held: &Held) -> Result<(), ClientError> {
+        let Held { row, group } = held;
         let today = self.environment.clock.today().0;
         if row.opened_on == today {
             return Ok(());
         }
-        let grant = group.alliance().relay()?.grant.clone();
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-        let opened = self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?;
+        let certain = self.open_mailbox(held, &keys).await?;
         let mut step = self.store.begin().await?;
         let kept = self.keep_mailbox(&mut step, row, group, &keys).await?;
-        kept::set_certain(&mut step, kept, opened.expires.0).await?;
+        kept::set_certain(&mut step, kept, certain).await?;
         step.commit().await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
+        let grant = group.alliance().relay()?.grant.clone();
         self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;

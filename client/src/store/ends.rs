@@ -31,10 +31,7 @@ pub(crate) async fn rewrite(
     place: &Place,
     end: &Chain,
 ) -> Result<(), ClientError> {
-    let query = sqlx::query_scalar("select chain from mailbox_end where alliance = ? and epoch = ? and branch = ?");
-    let query = query.bind(alliance).bind(place.epoch.cast_signed()).bind(i64::from(place.branch.0));
-    let told: Option<Vec<u8>> = query.fetch_optional(&mut *connection).await?;
-    if told.as_deref() == Some(end.as_bytes()) {
+    if at(connection, alliance, place.epoch, place.branch).await? == Some(*end) {
         return Ok(());
     }
     set(connection, alliance, place, end).await?;
@@ -69,8 +66,18 @@ pub(crate) async fn before(
     query.fetch_all(connection).await?.iter().map(chain).collect()
 }
 
+/// Whether one has left a mailbox by another end than this.
+pub(crate) async fn is_another(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    (epoch, branch): (u64, Branch),
+    end: &Chain,
+) -> Result<bool, ClientError> {
+    Ok(at(connection, alliance, epoch, branch).await?.is_some_and(|left| left != *end))
+}
+
 /// How a mailbox ended that one has left.
-pub(crate) async fn at(
+async fn at(
     connection: &mut SqliteConnection,
     alliance: i64,
     epoch: u64,

@@ -409,56 +409,64 @@ pub(crate) async fn displace(
     alliance: i64,
     place: &Place,
 ) -> Result<(), ClientError> {
-    // In this order, and by way of places that nothing has: no two texts may have one place, not even in between.
+    let mailbox = (place.epoch, i64::from(place.branch.0));
+    // In this order: no two texts may have one place, not even in between.
+    move_behind(connection, alliance, mailbox, mailbox).await?;
+    sqlx::query(
+        "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
+         and life = (select life from alliance where id = ?1)",
+    )
+    .bind(alliance)
+    .bind(place.epoch.cast_signed())
+    .bind(mailbox.1)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What was displaced before in these mailboxes, from one to another, goes behind the others.
+async fn move_behind(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    first: (u64, i64),
+    last: (u64, i64),
+) -> Result<(), ClientError> {
+    // By way of places that nothing has: row by row, one would come upon another that has not moved yet.
     for statement in [
         "update history set sequence = sequence - (1 << 61)
-         where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence < 0
+         where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
+         and ?6 > 0 and life = (select life from alliance where id = ?1)",
+        "update history set sequence = sequence + (1 << 61) - ?6
+         where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
          and life = (select life from alliance where id = ?1)",
-        "update history set sequence = sequence + (1 << 61) - ?4
-         where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence < 0
-         and life = (select life from alliance where id = ?1)",
-        "update history set sequence = -sequence where alliance = ?1 and epoch = ?2 and branch = ?3 and sequence > 0
-         and ?4 > 0 and life = (select life from alliance where id = ?1)",
     ] {
-        sqlx::query(statement)
-            .bind(alliance)
-            .bind(place.epoch.cast_signed())
-            .bind(i64::from(place.branch.0))
-            .bind(BEHIND)
-            .execute(&mut *connection)
-            .await?;
+        shift(connection, statement, alliance, first, last).await?;
     }
     Ok(())
 }
 
-/// What was displaced before in these mailboxes, from one to another, goes behind the others, as [`displace`] has it, and
-/// its frames with it: no two texts may have one place.
+/// As [`move_behind`], and its frames with it, as [`super::kept::displace`] has it: no two texts may have one place.
 async fn make_room(
     connection: &mut SqliteConnection,
     alliance: i64,
     first: (u64, i64),
     last: (u64, i64),
 ) -> Result<(), ClientError> {
-    for statement in [
-        "update kept_frame set sequence = sequence + ?6 where met = 0 and mailbox in (
-             select id from kept_mailbox where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5))",
-        "update history set sequence = sequence - (1 << 61)
-         where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
-         and life = (select life from alliance where id = ?1)",
-        "update history set sequence = sequence + (1 << 61) - ?6
-         where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5) and sequence < 0
-         and life = (select life from alliance where id = ?1)",
-    ] {
-        sqlx::query(statement)
-            .bind(alliance)
-            .bind(first.0.cast_signed())
-            .bind(first.1)
-            .bind(last.0.cast_signed())
-            .bind(last.1)
-            .bind(BEHIND)
-            .execute(&mut *connection)
-            .await?;
-    }
+    let frames = "update kept_frame set sequence = sequence + ?6 where met = 0 and mailbox in (
+         select id from kept_mailbox where alliance = ?1 and (epoch, branch) between (?2, ?3) and (?4, ?5))";
+    shift(connection, frames, alliance, first, last).await?;
+    move_behind(connection, alliance, first, last).await
+}
+
+async fn shift(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    alliance: i64,
+    first: (u64, i64),
+    last: (u64, i64),
+) -> Result<(), ClientError> {
+    let shifted = sqlx::query(statement).bind(alliance).bind(first.0.cast_signed()).bind(first.1);
+    shifted.bind(last.0.cast_signed()).bind(last.1).bind(BEHIND).execute(connection).await?;
     Ok(())
 }
 

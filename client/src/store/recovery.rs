@@ -387,19 +387,15 @@ pub(crate) async fn culprits(
     found.into_iter().map(|octets| convert(octets).map(Identity::from_bytes)).collect()
 }
 
-/// Whether it is time to call once more.
-pub(crate) async fn calls_due(
+/// When those who are awaited were called last, in seconds since the Unix epoch, unless that was often enough.
+pub(crate) async fn last_call(
     connection: &mut SqliteConnection,
     alliance: i64,
-    now: u64,
-    after_seconds: u64,
     rounds_max: u32,
-) -> Result<bool, ClientError> {
-    let query = "select exists (select 1 from reboot where alliance = ?1 and rounds < ?2
-                 and (called_at + ?3 <= ?4 or called_at > ?4))";
-    let query = sqlx::query_scalar(query).bind(alliance).bind(rounds_max);
-    let after = i64::try_from(after_seconds).unwrap_or(i64::MAX >> 1);
-    Ok(query.bind(after).bind(now.cast_signed()).fetch_one(connection).await?)
+) -> Result<Option<u64>, ClientError> {
+    let query = sqlx::query_scalar("select called_at from reboot where alliance = ? and rounds < ?");
+    let called: Option<i64> = query.bind(alliance).bind(rounds_max).fetch_optional(connection).await?;
+    Ok(called.map(i64::cast_unsigned))
 }
 
 /// Asking begins anew, with fresh keys.

@@ -85,7 +85,7 @@ async fn slow_header(target: Target) -> io::Result<()> {
     dribble(&mut stream, b"a").await
 }
 
-fn prove(target: Target, mailbox: &MailboxKey, verb: Verb, body: &[u8]) -> String {
+pub(crate) fn prove(target: Target, mailbox: &MailboxKey, verb: Verb, body: &[u8]) -> String {
     let (time, body) = (SystemClock.now(), FrameDigest::of(body));
     mailbox.prove(&Request { relay: &target.key, verb, time, body }).to_string()
 }

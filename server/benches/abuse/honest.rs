@@ -1,6 +1,6 @@
 //! Somebody who uses the relay as it is meant to be used.
 
-use crate::attacks::Target;
+use crate::attacks::{Target, prove};
 use crate::pinned;
 use reqwest::Client;
 use std::sync::{Arc, Mutex};
@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use twiza_protocol::proof::PROOF_HEADER;
-use twiza_protocol::{FrameDigest, MailboxKey, Request, Verb};
-use twiza_relay::{Clock, SystemClock};
+use twiza_protocol::{MailboxKey, Verb};
 
 /// After so long an answer has not come.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,10 +43,7 @@ impl Honest {
         let (there, mailbox) = (client(target), MailboxKey::from_seed(&[1; 32]));
         let base = format!("https://{}/v1", target.socket);
         let url = format!("{base}/mailboxes/{}", mailbox.address());
-        let prove = move |verb, body: &[u8]| {
-            let (time, body) = (SystemClock.now(), FrameDigest::of(body));
-            mailbox.prove(&Request { relay: &target.key, verb, time, body }).to_string()
-        };
+        let prove = move |verb, body: &[u8]| prove(target, &mailbox, verb, body);
         let opened = there.put(&url).header(PROOF_HEADER, prove(Verb::Open, b"")).send().await.unwrap();
         assert_eq!(opened.status().as_u16(), 201);
         let (noted, frames) = (counts.clone(), format!("{url}/frames"));

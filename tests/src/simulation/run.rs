@@ -4,6 +4,7 @@ use super::cheat::{Expected, Memory};
 use super::client::{Done, Finished, Operation, Program, VirtualClock};
 use super::network::{Network, Occurrence, Request, unreachable};
 use super::relay::{Answer, Ask, SimulatedRelay};
+use super::schedule::DAY_SECONDS;
 use super::witness::Sent;
 use super::{Broken, PROFILES, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +22,7 @@ use twiza_protocol::RelayAddress;
 const PROGRAMS_PER_PROFILE: usize = 2;
 
 /// The day on which every run begins, in seconds since the Unix epoch: 2026-09-21.
-const FIRST_DAY: u64 = 20_717 * SECONDS_PER_DAY;
-const SECONDS_PER_DAY: u64 = 86_400;
+const FIRST_DAY: u64 = 20_717 * DAY_SECONDS;
 
 /// What a run did.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +96,7 @@ pub async fn run(scenario: Scenario, seed: u64, folder: &Path) -> Result<Outcome
 impl Run {
     async fn new(scenario: Scenario, seed: u64, folder: &Path) -> Result<Self, ClientError> {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let now = FIRST_DAY + rng.u64(..SECONDS_PER_DAY);
+        let now = FIRST_DAY + rng.u64(..DAY_SECONDS);
         let mut relay_seed = [0; 32];
         rng.fill(&mut relay_seed);
         let now = Arc::new(AtomicU64::new(now));

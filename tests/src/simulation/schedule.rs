@@ -13,7 +13,7 @@ use twiza_client::store::alliances::Status;
 use twiza_crypto::alliance::Role;
 
 const STEPS: usize = 260;
-const DAY_SECONDS: u64 = 24 * 3600;
+pub(super) const DAY_SECONDS: u64 = 24 * 3600;
 
 /// How long after it was made a relay takes a request (`docs/protocol.md`).
 const REQUEST_SECONDS: u64 = 600;
