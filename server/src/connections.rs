@@ -1,77 +1,115 @@
 //! How many connections there may be at once: each costs memory and a file descriptor, whoever opened it.
 //!
-//! One too many is hung up on before its handshake, which costs next to nothing, and the peer comes back later.
-//! Nothing here tells one peer from another: an address would be the only thing to tell by, and is not looked at.
+//! ```text
+//! one more ─▶ is there room? ─▶ enter
+//!               │ no
+//!               └─▶ is there a stranger? ─▶ hang up on the oldest, take its place
+//!                     │ no
+//!                     └─▶ hang up, before the handshake, which costs next to nothing
+//! ```
 
+use crate::peer::{Peer, Strangers};
 use crate::places::Places;
+use axum::http::Request;
 use axum_server::accept::Accept;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::io;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower_service::Service;
 
-/// Accepts as `inner` does, while there is room.
+/// Who was hung up on has left after so long: its task has only to be woken.
+const LEAVING_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Accepts as `inner` does, while there is room, or a stranger who makes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounded<A> {
     inner: A,
+    entrance: Entrance,
+}
+
+#[derive(Debug, Clone)]
+struct Entrance {
     room: Places,
+    strangers: Strangers,
     /// Told in the log once, and not for every connection.
     was_told: Arc<AtomicBool>,
 }
 
 impl<A> Bounded<A> {
     pub(crate) fn new(inner: A, room: Places) -> Self {
-        Self { inner, room, was_told: Arc::default() }
+        Self { inner, entrance: Entrance { room, strangers: Strangers::default(), was_told: Arc::default() } }
+    }
+}
+
+impl Entrance {
+    async fn enter(self) -> io::Result<(OwnedSemaphorePermit, Peer)> {
+        let place = match self.room.take(1) {
+            Some(place) => Some(place),
+            None => self.make_room().await,
+        };
+        let place = place.ok_or(io::ErrorKind::ConnectionRefused)?;
+        Ok((place, self.strangers.enter()))
     }
 
-    fn enter(&self) -> io::Result<OwnedSemaphorePermit> {
-        let permit = self.room.take(1);
-        if permit.is_none() && !self.was_told.swap(true, Ordering::Relaxed) {
-            tracing::warn!("connections_max is reached: more are hung up on");
+    async fn make_room(&self) -> Option<OwnedSemaphorePermit> {
+        if !self.was_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "connections_max is reached: those that have proved no mailbox are hung up on, then new ones"
+            );
         }
-        permit.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+        if !self.strangers.hang_up_on_oldest() {
+            return None;
+        }
+        tokio::time::timeout(LEAVING_TIME_MAX, self.room.wait()).await.ok().flatten()
     }
 }
 
 impl<A, S> Accept<TcpStream, S> for Bounded<A>
 where
-    A: Accept<TcpStream, S>,
+    A: Accept<TcpStream, S> + Clone + Send + 'static,
     A::Stream: 'static,
     A::Service: 'static,
     A::Future: Send + 'static,
+    S: Send + 'static,
 {
-    type Stream = A::Stream;
+    type Stream = Hangable<A::Stream>;
     type Service = Counted<A::Service>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let entered = self.enter().and_then(|permit| {
+        let Self { inner, entrance } = self.clone();
+        async move {
+            let (place, peer) = entrance.enter().await?;
             // A record of a watch goes out when it is there, and not when the one before was acknowledged.
             stream.set_nodelay(true)?;
-            Ok((self.inner.accept(stream, service), Arc::new(permit)))
-        });
-        async move {
-            let (accepting, permit) = entered?;
-            let (stream, service) = accepting.await?;
-            Ok((stream, Counted { service, _permit: permit }))
+            let accepting = peer.hang_up().run_until_cancelled_owned(inner.accept(stream, service)).await;
+            let (stream, service) = accepting.ok_or(io::ErrorKind::ConnectionAborted)??;
+            let hang_up = Some(Box::pin(peer.hang_up().cancelled_owned()));
+            let stream = Hangable { stream, peer: peer.clone(), hang_up };
+            Ok((stream, Counted { service, peer, _place: Arc::new(place) }))
         }
         .boxed()
     }
 }
 
-/// A connection's service. Its place is free again when the connection has dropped it.
+/// A connection's service. Its place is free again when the connection has dropped it. Requests carry their [`Peer`].
 #[derive(Debug, Clone)]
 pub(crate) struct Counted<S> {
     service: S,
-    _permit: Arc<OwnedSemaphorePermit>,
+    peer: Peer,
+    _place: Arc<OwnedSemaphorePermit>,
 }
 
-impl<S: Service<R>, R> Service<R> for Counted<S> {
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Counted<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -80,7 +118,60 @@ impl<S: Service<R>, R> Service<R> for Counted<S> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: R) -> S::Future {
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        request.extensions_mut().insert(self.peer.clone());
         self.service.call(request)
+    }
+}
+
+/// A stream that fails once its peer is to be hung up on.
+#[derive(Debug)]
+pub(crate) struct Hangable<S> {
+    stream: S,
+    peer: Peer,
+    /// Until the peer is no stranger any more.
+    hang_up: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl<S: Unpin> Hangable<S> {
+    /// The stream, if it goes on.
+    fn going_on(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut S>> {
+        if !self.peer.is_stranger() {
+            self.hang_up = None;
+        }
+        let is_hung_up = self.hang_up.as_mut().is_some_and(|hang_up| hang_up.poll_unpin(context).is_ready());
+        if is_hung_up { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(Pin::new(&mut self.stream)) }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Hangable<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.going_on(context)?.poll_read(context, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Hangable<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.going_on(context)?.poll_write(context, octets)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.going_on(context)?.poll_write_vectored(context, octets)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.going_on(context)?.poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.going_on(context)?.poll_shutdown(context)
     }
 }

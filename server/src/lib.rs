@@ -28,6 +28,7 @@ mod log;
 mod metrics;
 mod news;
 mod octets;
+mod peer;
 pub mod pinned;
 mod places;
 mod private_file;

@@ -20,6 +20,11 @@ impl Places {
         self.free.clone().try_acquire_many_owned(places).ok()
     }
 
+    /// Takes one as soon as it is free; who waits longer comes first.
+    pub(crate) async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        self.free.clone().acquire_owned().await.ok()
+    }
+
     /// Those that are taken, and all.
     pub(crate) fn taken(&self) -> (usize, usize) {
         (self.max.saturating_sub(self.free.available_permits()), self.max)

@@ -12,6 +12,7 @@
 
 use crate::encoded::Encoded;
 use crate::hub::{Live, Subscription};
+use crate::peer::Peer;
 use crate::relay::{Relay, RelayError};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, SelectAll};
@@ -33,6 +34,7 @@ const BACKLOG_PAGE_BYTES: u64 = 256 << 10;
 pub(crate) fn watch(
     relay: &Arc<Relay>,
     request: WatchRequest,
+    peer: Option<Peer>,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>, RelayError> {
     if request.mailboxes.len() as u64 > relay.limits().mailboxes_per_watch_max {
         return Err(RelayError::WatchTooLarge);
@@ -46,7 +48,7 @@ pub(crate) fn watch(
     let mut merged = SelectAll::new();
     for (slot, entry) in (0..=u16::MAX).zip(request.mailboxes) {
         let turns = Turns { all: backlog.clone(), own: None };
-        merged.push(watch_entry(relay.clone(), slot, &entry, turns, places.split(1)));
+        merged.push(watch_entry(relay.clone(), slot, &entry, turns, places.split(1), peer.clone()));
     }
     merged.push(heartbeats(relay.heartbeat));
     let until_stop = merged.take_until(relay.stopping.clone().cancelled_owned());
@@ -66,6 +68,7 @@ fn watch_entry(
     entry: &WatchEntry,
     turns: Turns,
     place: Option<OwnedSemaphorePermit>,
+    peer: Option<Peer>,
 ) -> BoxStream<'static, Encoded> {
     let verb = Verb::Watch { after: entry.after };
     match relay.verify(&entry.address, verb, &entry.proof, FrameDigest::of(b"")) {
@@ -73,7 +76,8 @@ fn watch_entry(
             let subscription = relay.hub.subscribe(entry.address);
             let (address, cursor) = (entry.address, entry.after);
             let (phase, ready) = (Phase::Backlog, VecDeque::new());
-            let watched = Watched { relay, slot, address, cursor, subscription, phase, turns, ready, _place: place };
+            let watched =
+                Watched { relay, slot, address, cursor, subscription, phase, turns, ready, peer, _place: place };
             stream::unfold(watched, async |mut watched| Some((watched.next().await?, watched))).boxed()
         }
         Err(error) => {
@@ -105,6 +109,8 @@ struct Watched {
     turns: Turns,
     /// Records that are ready to be sent.
     ready: VecDeque<Encoded>,
+    /// Until it has proved a mailbox that is there.
+    peer: Option<Peer>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -147,6 +153,9 @@ impl Watched {
                 return Phase::Ended;
             }
         };
+        if let Some(peer) = self.peer.take() {
+            peer.has_proved();
+        }
         for frame in &page.frames {
             self.cursor = frame.sequence;
             self.ready.extend(Encoded::of_frame(self.slot, frame));

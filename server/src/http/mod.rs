@@ -12,14 +12,15 @@ mod read;
 mod watch;
 
 use crate::metrics;
+use crate::peer::Peer;
 use crate::relay::Relay;
-use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 use problem::ApiError;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,9 +28,12 @@ use twiza_protocol::ProblemCode;
 
 /// All routes of a relay.
 pub fn router(relay: Arc<Relay>) -> Router {
-    Router::new()
+    let mailboxes = Router::new()
         .route("/v1/mailboxes/{address}", put(open::open))
         .route("/v1/mailboxes/{address}/frames", post(append::append).get(read::read))
+        .route_layer(from_fn(note_proof));
+    Router::new()
+        .merge(mailboxes)
         .route("/v1/watch", post(watch::watch))
         .route("/v1/relay", get(describe::describe))
         .route("/v1/openapi.json", get(openapi::serve))
@@ -45,6 +49,17 @@ pub fn router(relay: Arc<Relay>) -> Router {
 /// All routes, with every request counted.
 pub(crate) fn counted(relay: Arc<Relay>) -> Router {
     router(relay.clone()).layer(from_fn_with_state(relay, metrics::count))
+}
+
+/// What is done about one mailbox was proved, and that mailbox is there.
+async fn note_proof(peer: Option<Extension<Peer>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(Extension(peer)) = peer
+        && response.status().is_success()
+    {
+        peer.has_proved();
+    }
+    response
 }
 
 /// A body is taken as it is, and nothing is ever unpacked: what says that it is packed is refused (RFC 9110, section 15.5.16).

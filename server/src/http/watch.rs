@@ -2,8 +2,10 @@
 
 use super::body::{self, JSON_MEDIA_TYPE, expect_media_type, json};
 use super::problem::ApiResult;
+use crate::peer::Peer;
 use crate::relay::Relay;
 use crate::watch;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -34,11 +36,16 @@ use twiza_protocol::stream::RECORDS_MEDIA_TYPE;
     )
 )]
 #[instrument(level = "debug", skip_all)]
-pub(super) async fn watch(State(relay): State<Arc<Relay>>, headers: HeaderMap, body: Body) -> ApiResult<Response> {
+pub(super) async fn watch(
+    State(relay): State<Arc<Relay>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
     expect_media_type(&headers, JSON_MEDIA_TYPE)?;
     let body = body::octets(&relay, body, relay.limits().json_bytes_max).await?;
     let request: WatchRequest = json(&body)?;
-    let records = watch::watch(&relay, request)?;
+    let records = watch::watch(&relay, request, peer.map(|Extension(peer)| peer))?;
     let body = Body::from_stream(records.map(Ok::<_, Infallible>));
     Ok(([(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
 }
