@@ -56,6 +56,8 @@ pub(crate) enum Failure {
     Io(std::io::Error),
     /// This machine says nothing of where to keep data.
     NoHome,
+    /// A grant for tokens that is not whole.
+    GrantDamaged,
     /// There is no such role.
     UnknownRole(String),
     /// Nobody said yes, and nobody can be asked.
@@ -133,6 +135,7 @@ impl Failure {
         match self {
             Self::Client(error) => client(error, language),
             Self::RelayAddress(error) => relay_address(error),
+            Self::GrantDamaged => ("error-grant-damaged", vec![], EXIT_USAGE),
             Self::Proxy(ProxyError::Scheme) => ("error-proxy-scheme", vec![], EXIT_USAGE),
             Self::Proxy(ProxyError::Place) => ("error-proxy-place", vec![], EXIT_USAGE),
             Self::Proxy(ProxyError::Credentials) => ("error-proxy-credentials", vec![], EXIT_USAGE),
@@ -248,10 +251,12 @@ fn relay<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
         ),
         RelayError::WrongPin { host } => ("error-wrong-pin", vec![("host", text(host))], EXIT_DISTRUST),
         RelayError::GrantRefused => ("error-grant-refused", vec![], EXIT_RELAY),
+        RelayError::Issuer(error) => issuer(error, language),
         RelayError::Refused(problem) => {
             use twiza_protocol::ProblemCode;
             let id = match problem.code {
-                ProblemCode::GrantRequired => "error-grant-required",
+                ProblemCode::GrantRequired | ProblemCode::TokenRequired => "error-grant-required",
+                ProblemCode::TokenInvalid => "error-token-invalid",
                 ProblemCode::RelayFull => "error-relay-full",
                 ProblemCode::MailboxFull => "error-mailbox-full",
                 ProblemCode::RelayBusy => "error-relay-busy",
@@ -262,6 +267,26 @@ fn relay<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
         }
         other => {
             ("error-relay-other", vec![("cause", cause::detail(&other.to_string(), language).into())], EXIT_DISTRUST)
+        }
+    }
+}
+
+/// What an issuer of tokens answers, or the way to it.
+fn issuer<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
+    let text = |value: &str| FluentValue::from(render::line(value));
+    match error {
+        RelayError::Unreachable { host, cause } => (
+            "error-issuer-unreachable",
+            vec![("host", text(host)), ("cause", cause::network(cause, language).into())],
+            EXIT_RELAY,
+        ),
+        RelayError::WrongPin { host } => ("error-issuer-wrong-pin", vec![("host", text(host))], EXIT_DISTRUST),
+        RelayError::GrantRefused => ("error-issuer-grant-refused", vec![], EXIT_RELAY),
+        other if other.code() == Some(twiza_protocol::ProblemCode::TokensUsedUp) => {
+            ("error-tokens-used-up", vec![], EXIT_RELAY)
+        }
+        other => {
+            ("error-issuer-other", vec![("cause", cause::detail(&other.to_string(), language).into())], EXIT_DISTRUST)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! JSON bodies of the control operations.
 
-use crate::{ExpiryDay, Limits, MailboxAddress, Proof, Receipt, RelayKey, Sequence, time::CoarseTime};
+use crate::{ExpiryDay, Limits, MailboxAddress, Proof, Receipt, RelayKey, Sequence, Token, TokenKey, time::CoarseTime};
 use serde::{Deserialize, Serialize};
 
 /// How a relay decides who may open mailboxes.
@@ -13,6 +13,8 @@ pub enum AdmissionMode {
     Open,
     /// Whoever has a secret from the operator.
     Grant,
+    /// Whoever has a token for each new mailbox.
+    Token,
     /// A mode of a later version.
     #[serde(other)]
     Unknown,
@@ -32,6 +34,9 @@ pub struct Describe {
     pub relay_time: CoarseTime,
     /// Who may open mailboxes.
     pub admission: AdmissionMode,
+    /// Where admission is by tokens: the keys of the issuers whose tokens are good here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_keys: Vec<TokenKey>,
     /// Days that a mailbox is kept after its last append or open.
     pub retention_days: u32,
     /// What the relay accepts.
@@ -46,6 +51,9 @@ pub struct OpenRequest {
     /// The operator's secret, where the relay's admission mode is `grant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
+    /// A token, where the relay's admission mode is `token` and the mailbox is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
 }
 
 /// What `PUT /v1/mailboxes/{address}` answers.

@@ -2,13 +2,14 @@
 //!
 //! A relay knows one thing, the **mailbox**: an append-only list of opaque frames under an address that is an
 //! Ed25519 public key. This crate names the parts of that contract and checks them; it does no I/O, reads no clock
-//! and draws no randomness. `docs/protocol.md` is the same contract in prose.
+//! and draws no randomness but for tokens. `docs/protocol.md` is the same contract in prose.
 //!
 //! ```text
 //!  address ── who may open, append, read, watch: the holder of the mailbox key
 //!  frame   ── what is stored: opaque octets in one of six sizes
 //!  chain   ── what the order was: a running hash over every frame
 //!  proof   ── each request, signed by the mailbox key
+//!  token   ── where not everybody may open mailboxes: a right to open one, which tells not whose it was
 //!  pass    ── for a while after that, a MAC in the signature's place
 //!  receipt ── each answer about the order, signed by the relay key
 //!  stream  ── frames and receipts as records, in a page or a watch
@@ -30,6 +31,7 @@ pub mod relay_address;
 pub mod relay_key;
 pub mod stream;
 pub mod time;
+pub mod token;
 
 pub use address::MailboxAddress;
 pub use api::{AdmissionMode, Describe, OpenRequest, Opened, WatchEntry, WatchRequest};
@@ -46,6 +48,10 @@ pub use relay_address::{RelayAddress, RelayAddressError, Transport};
 pub use relay_key::{RelayKey, RelaySigningKey};
 pub use stream::{Record, RecordDecoder, StreamError};
 pub use time::{CoarseTime, ExpiryDay};
+pub use token::{
+    BlindMessage, BlindSignature, IssueRequest, Issued, IssuerDescribe, PendingToken, Token, TokenError, TokenGrant,
+    TokenGrantError, TokenKey, TokenKeyId, TokenMark, TokenSigningKey,
+};
 
 /// The version of the wire protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u16 = 1;

@@ -60,6 +60,14 @@ problem_codes! {
     ClockSkewed = "clock_skewed", 401, "The proof's time is too far from the relay's clock.";
     /// The relay asks for a grant to open mailboxes, and this is none of its own.
     GrantRequired = "grant_required", 403, "Opening a mailbox on this relay needs a valid grant.";
+    /// The relay opens a new mailbox for a token, and there was none.
+    TokenRequired = "token_required", 403, "Opening a new mailbox on this relay takes a token.";
+    /// The token is of another issuer, for another relay, or not signed.
+    TokenInvalid = "token_invalid", 403, "The token is of another issuer, for another relay, or not signed.";
+    /// The token was spent on another mailbox.
+    TokenSpent = "token_spent", 403, "The token was spent before.";
+    /// The grant has had as many tokens as it may have in a day.
+    TokensUsedUp = "tokens_used_up", 429, "This grant has had all tokens of the day.";
     /// No such mailbox: never opened, expired, or somebody else's.
     MailboxUnknown = "mailbox_unknown", 404, "There is no such mailbox.";
     /// No such resource.
@@ -106,7 +114,7 @@ impl ProblemCode {
     /// Whether the same request may succeed later without a change.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::RelayBusy | Self::RelayFull | Self::Internal | Self::Unknown)
+        matches!(self, Self::TokensUsedUp | Self::RelayBusy | Self::RelayFull | Self::Internal | Self::Unknown)
     }
 }
 
@@ -132,7 +140,7 @@ pub struct Problem {
     /// The relay's time in minutes, with `clock_skewed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay_time: Option<CoarseTime>,
-    /// When to come back, in seconds, with `relay_busy` and `relay_full`.
+    /// When to come back, in seconds, with `relay_busy`, `relay_full` and `tokens_used_up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
 }

@@ -219,6 +219,7 @@ fn control_bodies_are_frozen() {
             relay_key: relay().public(),
             relay_time: TIME,
             admission: AdmissionMode::Grant,
+            token_keys: Vec::new(),
             retention_days: 30,
             limits: Limits {
                 frames_per_mailbox_max: 1,
@@ -231,8 +232,8 @@ fn control_bodies_are_frozen() {
             },
         },
     );
-    assert_json("open request without a grant", &OpenRequest { grant: None });
-    assert_json("open request with a grant", &OpenRequest { grant: Some("secret".to_owned()) });
+    assert_json("open request without a grant", &OpenRequest::default());
+    assert_json("open request with a grant", &OpenRequest { grant: Some("secret".to_owned()), token: None });
     assert_json("opened", &Opened { head: receipt(), expires: ExpiryDay(20_500) });
     let after = Sequence(7);
     let entry = WatchEntry { address: mailbox().address(), after, proof: proof(Verb::Watch { after }, b"") };

@@ -1,10 +1,11 @@
 //! Who may open mailboxes.
 
 use crate::grants::LiveGrants;
+use crate::store::Entry;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-use twiza_protocol::AdmissionMode;
+use twiza_protocol::{AdmissionMode, OpenRequest, ProblemCode, RelayKey, TokenKey};
 
 /// SHA-256 of a grant. The relay keeps no grant itself, so a stolen settings file admits nobody. Grants are random
 /// and long, so their digests cannot be searched.
@@ -16,6 +17,11 @@ impl GrantDigest {
     #[must_use]
     pub fn of(grant: &str) -> Self {
         Self(Sha256::digest(grant.as_bytes()).into())
+    }
+
+    /// The octets of the digest.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -56,6 +62,8 @@ pub enum Admission {
     Open,
     /// Whoever has one of these.
     Grant(LiveGrants),
+    /// Whoever has a token of one of these issuers, for each new mailbox.
+    Token(Vec<TokenKey>),
 }
 
 impl Admission {
@@ -65,6 +73,16 @@ impl Admission {
         match self {
             Self::Open => AdmissionMode::Open,
             Self::Grant(_) => AdmissionMode::Grant,
+            Self::Token(_) => AdmissionMode::Token,
+        }
+    }
+
+    /// The issuers whose tokens are good.
+    #[must_use]
+    pub fn token_keys(&self) -> &[TokenKey] {
+        match self {
+            Self::Token(keys) => keys,
+            Self::Open | Self::Grant(_) => &[],
         }
     }
 
@@ -74,33 +92,66 @@ impl Admission {
         matches!(self, Self::Grant(grants) if grants.now().is_empty())
     }
 
-    /// Whether this grant, or none, is enough. Takes the same time whichever grant fits.
-    #[must_use]
-    pub fn admits(&self, grant: Option<&str>) -> bool {
-        match (self, grant) {
-            (Self::Open, _) => true,
-            (Self::Grant(_), None) => false,
-            (Self::Grant(known), Some(grant)) => {
-                let digest = GrantDigest::of(grant);
-                let fits = known.now().iter().fold(Choice::from(0), |fits, known| fits | known.0.ct_eq(&digest.0));
-                fits.into()
+    /// By what right somebody who asks so opens a mailbox of this relay, where it is new.
+    ///
+    /// # Errors
+    /// The code that refuses: no valid grant, or a token that is none.
+    pub fn entry(&self, request: &OpenRequest, relay: &RelayKey) -> Result<Entry, ProblemCode> {
+        match (self, &request.grant, &request.token) {
+            (Self::Open, ..) => Ok(Entry::Free),
+            (Self::Grant(known), Some(grant), _) if is_one_of(grant, &known.now()) => Ok(Entry::Free),
+            (Self::Grant(_), ..) => Err(ProblemCode::GrantRequired),
+            (Self::Token(_), _, None) => Ok(Entry::IfThere),
+            (Self::Token(keys), _, Some(token)) => {
+                let mark = keys.iter().find_map(|key| key.verify(token, relay).ok());
+                mark.map(Entry::Token).ok_or(ProblemCode::TokenInvalid)
             }
         }
     }
 }
 
+/// Takes the same time whichever grant fits.
+pub(crate) fn is_one_of(grant: &str, known: &[GrantDigest]) -> bool {
+    let digest = GrantDigest::of(grant);
+    known.iter().fold(Choice::from(0), |fits, known| fits | known.0.ct_eq(&digest.0)).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twiza_protocol::TokenSigningKey;
 
     #[test]
     fn only_a_known_grant_admits() {
         let digests = vec![GrantDigest::of("one"), GrantDigest::of("two")];
         let admission = Admission::Grant(LiveGrants::open(digests, "no such file".into()).unwrap());
-        assert!(admission.admits(Some("two")));
-        assert!(!admission.admits(Some("three")));
-        assert!(!admission.admits(None));
-        assert!(Admission::Open.admits(None));
+        let entry = |admission: &Admission, grant: Option<&str>| {
+            let request = OpenRequest { grant: grant.map(str::to_owned), ..OpenRequest::default() };
+            admission.entry(&request, &RelayKey::from_bytes([1; 32]))
+        };
+        assert_eq!(entry(&admission, Some("two")), Ok(Entry::Free));
+        assert_eq!(entry(&admission, Some("three")), Err(ProblemCode::GrantRequired));
+        assert_eq!(entry(&admission, None), Err(ProblemCode::GrantRequired));
+        assert_eq!(entry(&Admission::Open, None), Ok(Entry::Free));
+    }
+
+    #[test]
+    fn only_a_token_of_a_known_issuer_for_this_relay_admits() {
+        let [issuer, stranger] = [(); 2].map(|()| TokenSigningKey::generate().unwrap());
+        let admission = Admission::Token(vec![issuer.public().unwrap()]);
+        let [here, elsewhere] = [1, 2].map(|octet| RelayKey::from_bytes([octet; 32]));
+        let token = |issuer: &TokenSigningKey, relay| {
+            let key = issuer.public().unwrap();
+            let pending = key.blind([7; 32], relay).unwrap();
+            key.finish(&pending, relay, &issuer.sign(pending.message()).unwrap()).unwrap()
+        };
+        let entry = |token| admission.entry(&OpenRequest { token, grant: None }, &here);
+        assert_eq!(entry(None), Ok(Entry::IfThere));
+        let good = entry(Some(token(&issuer, &here))).unwrap();
+        assert!(matches!(good, Entry::Token(_)));
+        assert_eq!(entry(Some(token(&issuer, &here))), Ok(good), "one nonce, one mark, whatever the blinding");
+        assert_eq!(entry(Some(token(&issuer, &elsewhere))), Err(ProblemCode::TokenInvalid));
+        assert_eq!(entry(Some(token(&stranger, &here))), Err(ProblemCode::TokenInvalid));
     }
 
     #[test]

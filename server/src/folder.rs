@@ -6,6 +6,9 @@
 //! relay.crt       the self-signed certificate, public
 //! grants.toml     labels and digests of grants, where there are any
 //! relay.sqlite3   mailboxes and frames
+//!
+//! token.key       an issuer's RSA key, as PEM: where it is, the folder is an issuer's and has no mailboxes
+//! issued.sqlite3  how many tokens each grant has had today
 //! ```
 
 use crate::{certificate, private_file};
@@ -13,7 +16,7 @@ use data_encoding::BASE64URL_NOPAD;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use twiza_protocol::RelaySigningKey;
+use twiza_protocol::{RelaySigningKey, TokenKey, TokenSigningKey};
 use zeroize::Zeroizing;
 
 /// A relay's data folder.
@@ -45,6 +48,9 @@ pub enum FolderError {
     /// The key file does not hold a key.
     #[error("{file} does not hold a relay key: restore it from your copy", file = .0.display())]
     DamagedKey(PathBuf),
+    /// An issuer's token key cannot be read from its file.
+    #[error("{file} does not hold a token key: restore it from your copy", file = .0.display())]
+    DamagedTokenKey(PathBuf),
     /// The operating system refused.
     #[error("cannot use {path} ({source}): does it exist, and may this user read and write it?", path = .path.display())]
     Io {
@@ -88,12 +94,48 @@ impl Folder {
         Ok(key)
     }
 
+    /// Makes an issuer of a folder that has just been made.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn create_token_key(&self) -> Result<TokenKey, FolderError> {
+        let damaged = |_| FolderError::DamagedTokenKey(self.token_key());
+        let key = TokenSigningKey::generate().map_err(damaged)?;
+        self.write(self.token_key(), key.expose_pem().map_err(damaged)?.as_bytes())?;
+        key.public().map_err(damaged)
+    }
+
+    /// The path at which what serves this folder tells who it is.
+    #[must_use]
+    pub(crate) fn introduction(&self) -> &'static str {
+        if self.is_issuer() { "/v1/issuer" } else { "/v1/relay" }
+    }
+
+    /// Whether this is an issuer's folder, and not a relay's.
+    #[must_use]
+    pub fn is_issuer(&self) -> bool {
+        self.token_key().exists()
+    }
+
+    /// Reads an issuer's token key.
+    ///
+    /// # Errors
+    /// [`FolderError`] where there is none, or others can read it.
+    pub fn read_token_key(&self) -> Result<TokenSigningKey, FolderError> {
+        let path = self.token_key();
+        let pem = std::fs::read_to_string(&path).map_err(|source| self.io(path.clone(), source))?;
+        if private_file::is_exposed(&path).map_err(|source| self.io(path.clone(), source))? {
+            return Err(FolderError::Exposed(path));
+        }
+        TokenSigningKey::from_pem(&Zeroizing::new(pem)).map_err(|_| FolderError::DamagedTokenKey(path))
+    }
+
     /// Refuses a folder that has a relay, or a part of one.
     ///
     /// # Errors
     /// [`FolderError::Occupied`].
     pub fn refuse_occupied(&self) -> Result<(), FolderError> {
-        let files = self.files_beside_database().into_iter().chain([self.database()]);
+        let files = self.files_beside_database().into_iter().chain([self.database(), self.token_key(), self.ledger()]);
         if files.into_iter().any(|path| path.exists()) { Err(FolderError::Occupied(self.0.clone())) } else { Ok(()) }
     }
 
@@ -136,6 +178,16 @@ impl Folder {
         Ok(path)
     }
 
+    /// Makes sure that an issuer's ledger is there, readable by its owner only.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn prepare_ledger(&self) -> Result<PathBuf, FolderError> {
+        let path = self.ledger();
+        private_file::create_if_missing(&path).map_err(|source| self.io(path.clone(), source))?;
+        Ok(path)
+    }
+
     /// The folder itself.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -170,6 +222,18 @@ impl Folder {
     #[must_use]
     pub fn key(&self) -> PathBuf {
         self.0.join("relay.key")
+    }
+
+    /// An issuer's token key.
+    #[must_use]
+    pub fn token_key(&self) -> PathBuf {
+        self.0.join("token.key")
+    }
+
+    /// How many tokens an issuer has given.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.0.join("issued.sqlite3")
     }
 
     fn write(&self, path: PathBuf, content: &[u8]) -> Result<(), FolderError> {

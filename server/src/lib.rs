@@ -24,6 +24,7 @@ pub mod folder;
 pub mod grants;
 pub mod http;
 mod hub;
+pub mod issuer;
 mod log;
 mod metrics;
 mod news;

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::store::{Append, Head, Page, Quotas, Refused, Store, StoreError};
+use crate::store::{Append, Head, Open, Page, Quotas, Refused, Store, StoreError};
 use crate::writer::{WriteError, Writer};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{
-    CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, Opened, PROTOCOL_VERSION, Pass, PassIssuer,
-    PassProof, ProblemCode, Proof, ProofError, Receipt, RelayKey, RelaySigningKey, Sequence, Verb,
+    CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, OpenRequest, Opened, PROTOCOL_VERSION, Pass,
+    PassIssuer, PassProof, ProblemCode, Proof, ProofError, Receipt, RelayKey, RelaySigningKey, Sequence, Verb,
 };
 
 /// Why an operation was not done.
@@ -27,9 +27,9 @@ pub enum RelayError {
     /// The proof does not hold. The requester's fault.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// No valid grant. The requester's fault.
-    #[error("no valid grant")]
-    GrantRequired,
+    /// Nothing by which the mailbox may be opened. The requester's fault; the code says what there is to be.
+    #[error("not admitted")]
+    NotAdmitted(ProblemCode),
     /// Never opened, expired, or somebody else's. The requester's fault.
     #[error("no such mailbox")]
     MailboxUnknown,
@@ -61,7 +61,9 @@ impl RelayError {
         match self {
             Self::Proof(ProofError::Malformed | ProofError::Invalid) => ProblemCode::ProofInvalid,
             Self::Proof(ProofError::ClockSkewed) => ProblemCode::ClockSkewed,
-            Self::GrantRequired => ProblemCode::GrantRequired,
+            Self::NotAdmitted(code) => *code,
+            Self::Write(WriteError::Refused(Refused::TokenRequired)) => ProblemCode::TokenRequired,
+            Self::Write(WriteError::Refused(Refused::TokenSpent)) => ProblemCode::TokenSpent,
             Self::MailboxUnknown | Self::Write(WriteError::Refused(Refused::MailboxUnknown)) => {
                 ProblemCode::MailboxUnknown
             }
@@ -121,6 +123,7 @@ impl Relay {
             relay_key: self.public_key,
             relay_time: self.now(),
             admission: self.admission.mode(),
+            token_keys: self.admission.token_keys().to_vec(),
             retention_days: self.retention_days,
             limits: self.limits.clone(),
         }
@@ -163,12 +166,10 @@ impl Relay {
     /// Opens a mailbox, or moves its expiry forward. Tells whether it is new.
     ///
     /// # Errors
-    /// [`RelayError::GrantRequired`], or [`RelayError::Write`].
-    pub async fn open(&self, address: MailboxAddress, grant: Option<&str>) -> Result<(bool, Opened), RelayError> {
-        if !self.admission.admits(grant) {
-            return Err(RelayError::GrantRequired);
-        }
-        let opening = self.writer.open(address).await?;
+    /// [`RelayError::NotAdmitted`], or [`RelayError::Write`].
+    pub async fn open(&self, address: MailboxAddress, request: &OpenRequest) -> Result<(bool, Opened), RelayError> {
+        let entry = self.admission.entry(request, &self.public_key).map_err(RelayError::NotAdmitted)?;
+        let opening = self.writer.open(Open { address, entry }).await?;
         let head = self.receipt(&address, opening.head);
         Ok((opening.is_new, Opened { head, expires: opening.expires }))
     }

@@ -33,7 +33,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use twiza_protocol::{PassIssuer, RelayAddress, RelayAddressError, RelaySigningKey, Transport};
+use twiza_protocol::{PassIssuer, RelayAddress, RelayAddressError, RelaySigningKey, TokenError, Transport};
 
 /// A connection has so long for its first request, and for each request's headers; an idle one is closed after it.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(60);
@@ -50,6 +50,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// An issuer's token key cannot be used.
+    #[error("token.key cannot be used: {0}")]
+    TokenKey(#[from] TokenError),
     /// The file of grants cannot be used.
     #[error(transparent)]
     Grants(#[from] GrantsError),
@@ -254,7 +257,7 @@ fn writer_settings(settings: &Settings) -> WriterSettings {
     }
 }
 
-fn tls(settings: &Settings, key: &RelaySigningKey) -> Result<Option<Arc<ServerConfig>>, StartError> {
+pub(crate) fn tls(settings: &Settings, key: &RelaySigningKey) -> Result<Option<Arc<ServerConfig>>, StartError> {
     let configured = match (settings.transport, &settings.certificate_file, &settings.private_key_file) {
         (TransportMode::Plain, ..) => return Ok(None),
         (TransportMode::WebPki, Some(certificate), Some(private)) => certificate::web_pki(certificate, private),
@@ -273,7 +276,11 @@ pub(crate) fn address_at_rest(settings: &Settings, key: &RelaySigningKey) -> Res
 }
 
 /// The address that people are told.
-fn address(settings: &Settings, bound: SocketAddr, key: &RelaySigningKey) -> Result<RelayAddress, RelayAddressError> {
+pub(crate) fn address(
+    settings: &Settings,
+    bound: SocketAddr,
+    key: &RelaySigningKey,
+) -> Result<RelayAddress, RelayAddressError> {
     let transport = match settings.transport {
         TransportMode::Pinned => Transport::Pinned,
         TransportMode::WebPki | TransportMode::Plain => Transport::WebPki,
@@ -287,7 +294,7 @@ fn address(settings: &Settings, bound: SocketAddr, key: &RelaySigningKey) -> Res
     RelayAddress::new(transport, &host, settings.public_port.unwrap_or(bound.port()), key.public())
 }
 
-fn serve(
+pub(crate) fn serve(
     router: Router,
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,

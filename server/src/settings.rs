@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
-use twiza_protocol::{AdmissionMode, Limits};
+use twiza_protocol::{AdmissionMode, Limits, TokenKey};
 
 /// The commented example: what `init` writes and `config` prints. It equals the defaults.
 pub const EXAMPLE: &str = include_str!("../relay.example.toml");
@@ -77,6 +77,10 @@ pub struct Settings {
     pub admission: AdmissionMode,
     /// With `grant`: digests of grants, beside those of the file that `grant new` keeps. Their `Debug` shows nothing.
     pub grants_sha256: Vec<GrantDigest>,
+    /// With `token`: the keys of the issuers whose tokens are good.
+    pub token_keys: Vec<TokenKey>,
+    /// At an issuer: tokens for one grant in a day.
+    pub tokens_per_day_max: u64,
     /// Days that a mailbox is kept after its last append or open.
     pub retention_days: u32,
     /// Seconds between two sweeps.
@@ -124,6 +128,8 @@ impl Default for Settings {
             private_key_file: None,
             admission: AdmissionMode::Open,
             grants_sha256: Vec::new(),
+            token_keys: Vec::new(),
+            tokens_per_day_max: 1000,
             retention_days: 30,
             sweep_interval_seconds: 3600,
             heartbeat_seconds: 30,
@@ -251,14 +257,22 @@ impl Settings {
                 "transport \"webpki\" needs certificate_file and private_key_file",
             ),
             (
-                self.admission == AdmissionMode::Grant || self.grants_sha256.is_empty(),
+                (1..=1 << 40).contains(&self.tokens_per_day_max),
+                "tokens_per_day_max has to be between 1 and 1099511627776",
+            ),
+            (
+                self.admission == AdmissionMode::Grant || self.grants_sha256.is_empty() || self.folder().is_issuer(),
                 "grants_sha256 lists grants, but anybody may use this relay: set admission = \"grant\" as well",
             ),
             (
                 self.metrics_listen.is_none_or(|listen| listen.ip().is_loopback()),
                 "metrics_listen has to be a loopback address, such as 127.0.0.1:9464: metrics are for this machine only",
             ),
-            (self.admission != AdmissionMode::Unknown, "admission has to be \"open\" or \"grant\""),
+            (
+                (self.admission == AdmissionMode::Token) != self.token_keys.is_empty(),
+                "token_keys and admission = \"token\" go together: `twiza-relay token-key` at the issuer prints its key",
+            ),
+            (self.admission != AdmissionMode::Unknown, "admission has to be \"open\", \"grant\" or \"token\""),
         ];
         rules.into_iter().filter(|(holds, _)| !holds).map(|(_, mistake)| mistake)
     }
@@ -284,6 +298,7 @@ impl Settings {
         match self.admission {
             AdmissionMode::Open if grants::read(&file)?.is_empty() => Ok(Admission::Open),
             AdmissionMode::Open => Err(GrantsError::Idle(file)),
+            AdmissionMode::Token => Ok(Admission::Token(self.token_keys.clone())),
             _ => Ok(Admission::Grant(LiveGrants::open(self.grants_sha256.clone(), file)?)),
         }
     }

@@ -6,12 +6,13 @@ use crate::pinned;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_platform_verifier::BuilderVerifierExt;
+use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use twiza_protocol::{Describe, RelayKey};
+use twiza_protocol::RelayKey;
 
 const TIME_MAX: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
@@ -61,18 +62,25 @@ pub(crate) struct Place {
     pub(crate) name: String,
 }
 
-/// Visits a relay, and gives what it tells of itself.
-pub(crate) fn visit(place: &Place, protection: Protection) -> Result<Describe, VisitError> {
+/// What a relay tells of itself, or an issuer: who it is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Introduction {
+    #[serde(alias = "issuer_key")]
+    pub(crate) relay_key: RelayKey,
+}
+
+/// Visits a relay or an issuer, and gives what it tells of itself.
+pub(crate) fn visit(place: &Place, protection: Protection, path: &str) -> Result<Introduction, VisitError> {
     let addresses = (bare(&place.at), place.port).to_socket_addrs().map_err(VisitError::Name)?;
     let stream = connect(addresses)?;
     let name = &place.name;
     let answer = match protection {
-        Protection::None => ask(stream, name)?,
+        Protection::None => ask(stream, name, path)?,
         Protection::Pinned(key) => {
             let config = pinned::client_config(key, &["http/1.1"]).map_err(stranger)?;
-            ask(encrypt(config, name, stream)?, name)?
+            ask(encrypt(config, name, stream)?, name, path)?
         }
-        Protection::WebPki => ask(encrypt(web_pki().map_err(stranger)?, name, stream)?, name)?,
+        Protection::WebPki => ask(encrypt(web_pki().map_err(stranger)?, name, stream)?, name, path)?,
     };
     let text = String::from_utf8(answer).map_err(|_| VisitError::NoRelay)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or(VisitError::NoRelay)?;
@@ -126,10 +134,8 @@ fn web_pki() -> Result<ClientConfig, rustls::Error> {
 }
 
 /// HTTP/1.0, so that the answer ends with the connection and has no other framing.
-fn ask(mut stream: impl Read + Write, host: &str) -> Result<Vec<u8>, VisitError> {
-    write!(stream, "GET /v1/relay HTTP/1.0\r\nhost: {host}\r\n\r\n")
-        .and_then(|()| stream.flush())
-        .map_err(io_failure)?;
+fn ask(mut stream: impl Read + Write, host: &str, path: &str) -> Result<Vec<u8>, VisitError> {
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {host}\r\n\r\n").and_then(|()| stream.flush()).map_err(io_failure)?;
     let mut answer = Vec::new();
     match stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer) {
         // Some servers hang up without saying goodbye.

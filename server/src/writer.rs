@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::room::{Room, Taken};
-use crate::store::{Append, Appended, Days, Opening, Quotas, Refused, Store, StoreError};
+use crate::store::{Append, Appended, Days, Open, Opening, Quotas, Refused, Store, StoreError};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,6 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use twiza_protocol::MailboxAddress;
 
 /// How much may wait, and how much shares a commit.
 #[derive(Debug, Clone)]
@@ -63,7 +62,7 @@ pub struct WriterStatistics {
 type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
 
 enum Job {
-    Open { address: MailboxAddress, reply: Reply<Opening> },
+    Open { open: Open, reply: Reply<Opening> },
     Append { append: Append, reply: Reply<Appended>, _room: Taken },
 }
 
@@ -112,9 +111,9 @@ impl Writer {
     ///
     /// # Errors
     /// [`WriteError`].
-    pub async fn open(&self, address: MailboxAddress) -> Result<Opening, WriteError> {
+    pub async fn open(&self, open: Open) -> Result<Opening, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job::Open { address, reply }).map_err(|_| WriteError::Busy)?;
+        self.queue.try_send(Job::Open { open, reply }).map_err(|_| WriteError::Busy)?;
         answer.await.unwrap_or(Err(WriteError::Busy))
     }
 
@@ -175,13 +174,13 @@ impl Task {
     }
 
     async fn write(&self, jobs: &mut Vec<Job>) {
-        let (mut addresses, mut openers) = (Vec::new(), Vec::new());
+        let (mut opens, mut openers) = (Vec::new(), Vec::new());
         let (mut appends, mut appenders) = (Vec::new(), Vec::new());
         let mut rooms = Vec::new();
         for job in jobs.drain(..) {
             match job {
-                Job::Open { address, reply } => {
-                    addresses.push(address);
+                Job::Open { open, reply } => {
+                    opens.push(open);
                     openers.push(reply);
                 }
                 Job::Append { append, reply, _room: room } => {
@@ -193,16 +192,16 @@ impl Task {
         }
         let today = self.clock.now().day();
         let days = Days { today, expires: today.plus_days(self.settings.retention_days) };
-        if !addresses.is_empty() {
-            self.open(&addresses, openers, days).await;
+        if !opens.is_empty() {
+            self.open(&opens, openers, days).await;
         }
         if !appends.is_empty() {
             self.append(&appends, appenders, rooms, days).await;
         }
     }
 
-    async fn open(&self, addresses: &[MailboxAddress], replies: Vec<Reply<Opening>>, days: Days) {
-        match self.store.open_batch(addresses, days, &self.settings.quotas).await {
+    async fn open(&self, opens: &[Open], replies: Vec<Reply<Opening>>, days: Days) {
+        match self.store.open_batch(opens, days, &self.settings.quotas).await {
             Ok(results) => {
                 let answers = replies.into_iter().zip(results);
                 answers.for_each(|(reply, result)| answer(reply, result.map_err(WriteError::Refused)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use twiza_client::clock::SystemClock;
 use twiza_client::relay::http::HttpConnector;
-use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError};
+use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError, Right};
 use twiza_protocol::{Describe, MailboxAddress, MailboxKey, Opened, Receipt, RelayAddress, RelayKey, Sequence};
 
 /// Who stands in between. Whatever is not overridden goes on unchanged.
@@ -63,8 +63,8 @@ impl<I: Interposer> RelayConnection for Connection<I> {
         self.relay.describe().await
     }
 
-    async fn open(&self, mailbox: &MailboxKey, grant: Option<&str>) -> Result<Opened, RelayError> {
-        self.relay.open(mailbox, grant).await
+    async fn open(&self, mailbox: &MailboxKey, right: Right<'_>) -> Result<Opened, RelayError> {
+        self.relay.open(mailbox, right).await
     }
 
     async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError> {

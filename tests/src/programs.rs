@@ -45,8 +45,16 @@ impl RelayProcess {
     /// # Errors
     /// What `twiza-relay init` says.
     pub fn init(programs: Programs, data: &Path, listen: &str) -> Result<()> {
+        Self::make(programs, data, &["--listen", listen])
+    }
+
+    /// Makes a folder, of a relay or an issuer, with these arguments of `init`.
+    ///
+    /// # Errors
+    /// What `twiza-relay init` says.
+    pub fn make(programs: Programs, data: &Path, arguments: &[&str]) -> Result<()> {
         let mut init = Command::new(programs.relay);
-        init.arg("init").arg("--data").arg(data).args(["--listen", listen, "--public-host", "127.0.0.1"]);
+        init.arg("init").arg("--data").arg(data).args(["--public-host", "127.0.0.1"]).args(arguments);
         let made = init.output()?;
         ensure!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::AllianceNumber;
 use twiza_client::relay::http::HttpConnector;
-use twiza_client::relay::{InboundFrame, RelayConnection, RelayConnector};
+use twiza_client::relay::{InboundFrame, RelayConnection, RelayConnector, Right};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Event, Item};
 use twiza_client::{Engine, os_random};
@@ -124,7 +124,7 @@ impl Three {
     /// Where it refuses them.
     pub async fn put(&self, mailbox: &MailboxKey, frames: &[InboundFrame]) -> Result<()> {
         let connection = self.connection()?;
-        connection.open(mailbox, None).await?;
+        connection.open(mailbox, Right::None).await?;
         for frame in frames {
             connection.append(mailbox, &frame.octets, frame.closing).await?;
         }

@@ -13,7 +13,7 @@ use twiza_client::Engine;
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::AllianceNumber;
 use twiza_client::relay::http::HttpConnector;
-use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError};
+use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError, Right};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Event, Item};
 use twiza_crypto::alliance::Role;
@@ -101,9 +101,9 @@ impl RelayConnection for Noted {
         self.relay.describe().await
     }
 
-    async fn open(&self, mailbox: &MailboxKey, grant: Option<&str>) -> Result<Opened, RelayError> {
+    async fn open(&self, mailbox: &MailboxKey, right: Right<'_>) -> Result<Opened, RelayError> {
         self.note(mailbox, false);
-        self.relay.open(mailbox, grant).await
+        self.relay.open(mailbox, right).await
     }
 
     async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError> {
@@ -316,7 +316,7 @@ async fn a_removed_member_who_keeps_watching_sees_its_removal_and_nothing_later(
     eve.sync(of_eve).await?;
     let mailbox = log.last_key()?;
     let connection = direct(&world.address())?;
-    let place = connection.open(&mailbox, None).await?.head.sequence;
+    let place = connection.open(&mailbox, Right::None).await?.head.sequence;
     let mut watched = connection.watch(&[(&mailbox, place)]).await?;
     amina.remove(alliance, "Eve").await?;
     amina.send(alliance, "without her").await?;
@@ -324,7 +324,7 @@ async fn a_removed_member_who_keeps_watching_sees_its_removal_and_nothing_later(
     assert_eq!(arrival, Some(mailbox.address()));
     let page = connection.read(&mailbox, place).await?;
     assert_eq!(page.frames.iter().map(|frame| frame.closing).collect::<Vec<_>>(), [true], "the removal and no more");
-    assert!(connection.open(&mailbox, None).await?.head.closed, "opening again reopens nothing");
+    assert!(connection.open(&mailbox, Right::None).await?.head.closed, "opening again reopens nothing");
     let refused = connection.append(&mailbox, &[1; 1024], false).await.map_err(|error| error.code());
     assert_eq!(refused.err().flatten(), Some(ProblemCode::MailboxClosed));
     Ok(())

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use twiza_client::engine::Insider;
 use twiza_client::os_random;
+use twiza_client::relay::Right;
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::Event;
 use twiza_crypto::alliance::Role;
@@ -230,7 +231,7 @@ async fn one_who_lies_and_organises_nothing_leads_nobody_back() -> Result<()> {
     let commit = keys.frame.open(&closing.octets)?.complete(Vec::new()).context("no whole commit")?;
     let report = group.report(&keys.mailbox.address(), &commit.body).encode()?;
     let next = group.epoch_keys(world.address().key(), Branch(1))?;
-    connection.open(&next.mailbox, None).await?;
+    connection.open(&next.mailbox, Right::None).await?;
     for frame in seal_payload(&next.frame, ContentKind::Report, &report, None, FrameSize::Kib1, &os_random())? {
         connection.append(&next.mailbox, frame.as_bytes(), false).await?;
     }

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use std::sync::Arc;
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::{AllianceNumber, Insider, Proposed};
-use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
+use twiza_client::relay::{RelayConnector, Right};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Event, Item};
 use twiza_client::store::motions::MotionState;
@@ -164,7 +164,7 @@ async fn a_reboot_is_no_way_around_a_quorum() -> Result<()> {
         &os_random(),
     )?;
     let connection = HttpConnector::new(Arc::new(SystemClock)).connect(&four.world.address())?;
-    connection.open(&four.of_karim.mailbox(), None).await?;
+    connection.open(&four.of_karim.mailbox(), Right::None).await?;
     for _ in 0..2 {
         for frame in &frames {
             connection.append(&four.of_karim.mailbox(), frame.as_bytes(), false).await?;

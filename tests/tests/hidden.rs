@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use twiza_client::engine::Insider;
-use twiza_client::relay::{Page, RelayError};
+use twiza_client::relay::{Page, RelayError, Right};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::Event;
 use twiza_client::{ClientError, os_random};
@@ -188,7 +188,7 @@ async fn what_others_missed_is_said_again_by_the_word_of_a_member_and_of_nobody_
     *forged.last_mut().context("no signature")? ^= 1;
     let frames = seal_payload(&next.frame, ContentKind::Missed, &forged, None, FrameSize::Kib1, &os_random())?;
     let connection = three.connection()?;
-    connection.open(&next.mailbox, None).await?;
+    connection.open(&next.mailbox, Right::None).await?;
     for frame in &frames {
         connection.append(&next.mailbox, frame.as_bytes(), false).await?;
     }
@@ -255,11 +255,11 @@ async fn a_member_alone_makes_no_rival_of_a_branch_that_nobody_reads() -> Result
     let (kind, random) = (ContentKind::Commit, os_random());
     let frames = seal_payload(&second.frame, kind, &made.commit, Some(&made.author), made.frame_size, &random)?;
     let connection = three.connection()?;
-    connection.open(&second.mailbox, None).await?;
+    connection.open(&second.mailbox, Right::None).await?;
     let end = connection.append(&second.mailbox, frames[0].as_bytes(), true).await?;
     let octets = frames.iter().map(|frame| frame.as_bytes().to_vec()).collect();
     let rival = Rival::new(Branch(2), &Chain::start(&address), &end, Vec::new(), octets).encode()?;
-    connection.open(&first.mailbox, None).await?;
+    connection.open(&first.mailbox, Right::None).await?;
     for frame in seal_payload(&first.frame, ContentKind::Rival, &rival, None, FrameSize::Kib1, &random)? {
         connection.append(&first.mailbox, frame.as_bytes(), false).await?;
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::AllianceNumber;
+use twiza_client::relay::Right;
 use twiza_client::relay::http::HttpConnector;
 use twiza_client::relay::{RelayConnection, RelayConnector};
 use twiza_client::store::alliances::Status;
@@ -75,7 +76,7 @@ impl Three {
         eve.sync(*alliance).await?;
         let leaf = eve.find_member(*alliance, "Amina").await?.number;
         let mailbox = eve.insider(*alliance).await?.group.recovery_mailbox(leaf)?;
-        self.connection.open(&mailbox.mailbox(), None).await?;
+        self.connection.open(&mailbox.mailbox(), Right::None).await?;
         Ok(mailbox)
     }
 

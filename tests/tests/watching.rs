@@ -4,8 +4,8 @@ use anyhow::Result;
 use std::sync::Arc;
 use std::time::Duration;
 use twiza_client::clock::SystemClock;
-use twiza_client::relay::RelayConnector;
 use twiza_client::relay::http::HttpConnector;
+use twiza_client::relay::{RelayConnector, Right};
 use twiza_protocol::{MailboxKey, Sequence};
 use twiza_tests::World;
 
@@ -22,7 +22,7 @@ async fn a_watch_that_nobody_listens_to_gives_its_stream_back() -> Result<()> {
     let watched = async {
         for epoch in 0..EPOCHS {
             let mailbox = MailboxKey::from_seed(&[epoch; 32]);
-            connection.open(&mailbox, None).await?;
+            connection.open(&mailbox, Right::None).await?;
             drop(connection.watch(&[(&mailbox, Sequence::START)]).await?);
         }
         connection.describe().await

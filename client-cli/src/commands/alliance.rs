@@ -13,7 +13,7 @@ use twiza_client::engine::AllianceView;
 use twiza_client::store::alliances::Status;
 use twiza_crypto::CIPHERSUITE_NAME;
 use twiza_crypto::name::Name;
-use twiza_protocol::RelayAddress;
+use twiza_protocol::{RelayAddress, TokenGrant};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Commands {
@@ -53,6 +53,9 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
 
 async fn create(context: &Context<'_>, name: &str, relay: &str, grant: Option<&str>) -> Result<(), Failure> {
     let (name, relay): (_, RelayAddress) = (Name::composed(name)?, relay.parse()?);
+    if grant.is_some_and(|grant| TokenGrant::is_one(grant) && grant.parse::<TokenGrant>().is_err()) {
+        return Err(Failure::GrantDamaged);
+    }
     let engine = context.engine().await?;
     let number = engine.found(&name, &relay, grant).await?;
     context.output.data(

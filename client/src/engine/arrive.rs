@@ -26,7 +26,8 @@ impl Engine {
     /// Opens a mailbox of the present epoch, or moves its expiry forward. Gives the day up to which it is there.
     pub(super) async fn open_mailbox(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
         let grant = group.alliance().relay()?.grant.clone();
-        Ok(self.connection(row)?.open(&keys.mailbox, grant.as_deref()).await?.expires.0)
+        let connection = self.connection(row)?;
+        Ok(self.open_with(&*connection, &keys.mailbox, grant.as_deref()).await?.expires.0)
     }
 
     async fn may_have_expired(&self, row: &AllianceRow) -> Result<bool, ClientError> {

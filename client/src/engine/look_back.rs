@@ -123,7 +123,7 @@ impl Engine {
                 if mailbox.certain < looking.connection.describe().await?.relay_time.day().0 {
                     return Ok(false);
                 }
-                looking.connection.open(key, looking.grant.as_deref()).await?;
+                self.open_with(&*looking.connection, key, looking.grant.as_deref()).await?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -363,7 +363,7 @@ impl Engine {
         said: impl Fn(&Payload) -> bool,
     ) -> Result<(), ClientError> {
         for WatchedBranch { keys, .. } in branches {
-            looking.connection.open(&keys.mailbox, looking.grant.as_deref()).await?;
+            self.open_with(&*looking.connection, &keys.mailbox, looking.grant.as_deref()).await?;
             let whole = read_whole(&*looking.connection, &keys.mailbox).await?;
             if payloads(keys, &whole).iter().any(&said) {
                 return Ok(());

@@ -19,6 +19,7 @@ mod memory;
 mod motion;
 mod naming;
 mod notes;
+mod open;
 mod pull;
 mod push;
 mod read;

@@ -199,7 +199,8 @@ impl Engine {
             // Before the step: on the first look at a branch, one that is not there counts as one that has expired.
             let keys = held.group.epoch_keys(held.row.relay.key(), branch)?;
             let grant = held.group.alliance().relay()?.grant.clone();
-            self.connection(&held.row)?.open(&keys.mailbox, grant.as_deref()).await?;
+            let connection = self.connection(&held.row)?;
+            self.open_with(&*connection, &keys.mailbox, grant.as_deref()).await?;
         }
         let mut step = self.store.begin().await?;
         let taken = self.take(&mut step, held).await?;

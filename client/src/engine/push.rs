@@ -156,7 +156,8 @@ impl Engine {
             return Ok(false);
         }
         let grant = group.alliance().relay()?.grant.clone();
-        connection.open(&group.next_epoch_keys(row.relay.key())?.mailbox, grant.as_deref()).await?;
+        let next = group.next_epoch_keys(row.relay.key())?;
+        self.open_with(connection, &next.mailbox, grant.as_deref()).await?;
         Ok(true)
     }
 

@@ -132,9 +132,10 @@ impl Engine {
             let connection = self.environment.connector.connect(&row.relay)?;
             let mut answer = connection.append(&posting.mailbox, &posting.frame, false).await;
             if matches!(&answer, Err(error) if error.code() == Some(ProblemCode::MailboxUnknown)) {
-                answer = match connection.open(&posting.mailbox, grant.as_deref()).await {
+                answer = match self.open_with(&*connection, &posting.mailbox, grant.as_deref()).await {
                     Ok(_) => connection.append(&posting.mailbox, &posting.frame, false).await,
-                    Err(error) => Err(error),
+                    Err(ClientError::Relay(error)) => Err(error),
+                    Err(error) => return Err(error),
                 };
             }
             match answer {
@@ -169,7 +170,8 @@ impl Engine {
         loop {
             let Page { frames, head } = match connection.read(&mailbox, after).await {
                 Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
-                    connection.open(&mailbox, bearings.state.relay()?.grant.as_deref()).await?;
+                    let grant = &bearings.state.relay()?.grant;
+                    self.open_with(&*connection, &mailbox, grant.as_deref()).await?;
                     return Ok(false);
                 }
                 page => page?,

@@ -144,6 +144,7 @@ impl Engine {
             self.enact_ready(&mut step, &held, &intents).await?;
         }
         step.commit().await?;
+        self.restock(&held).await?;
         self.keep_open(&held).await
     }
 
@@ -163,7 +164,8 @@ impl Engine {
         step.commit().await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
         let grant = group.alliance().relay()?.grant.clone();
-        self.environment.connector.connect(&row.relay)?.open(&recovery, grant.as_deref()).await?;
+        let connection = self.environment.connector.connect(&row.relay)?;
+        self.open_with(&*connection, &recovery, grant.as_deref()).await?;
         let mut step = self.store.begin().await?;
         alliances::set_opened(&mut step, row.id, today).await?;
         step.commit().await?;

@@ -5,11 +5,12 @@ pub mod proxy;
 mod tls;
 
 use async_trait::async_trait;
+use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use twiza_protocol::{
-    Describe, FrameSize, MailboxAddress, MailboxKey, Opened, Problem, ProblemCode, Receipt, RelayAddress, RelayKey,
-    Sequence,
+    Describe, FrameSize, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey, Opened, Problem,
+    ProblemCode, Receipt, RelayAddress, RelayKey, Sequence, Token,
 };
 
 /// What a relay, or the way to it, answers instead of what was asked for.
@@ -37,6 +38,9 @@ pub enum RelayError {
     /// has taken it back.
     #[error("the relay does not accept the grant")]
     GrantRefused,
+    /// The relay opens new mailboxes for tokens, and none could be had. The network's, the issuer's, or its operator's.
+    #[error("no tokens could be had from the issuer: {0}")]
+    Issuer(Box<Self>),
     /// The relay's answer is not of the protocol's form.
     #[error("the relay's answer is not understood: {0}")]
     Protocol(&'static str),
@@ -49,6 +53,7 @@ impl RelayError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => problem.code.is_retryable(),
+            Self::Issuer(error) => error.is_retryable(),
             Self::WrongPin { .. } | Self::GrantRefused | Self::Protocol(_) => false,
         }
     }
@@ -95,6 +100,27 @@ pub struct Page {
     pub head: Option<Receipt>,
 }
 
+/// By what right a new mailbox is opened.
+#[derive(Debug, Clone, Copy)]
+pub enum Right<'a> {
+    /// By none: at a relay that is open to anybody, or for a mailbox that is there.
+    None,
+    /// By the operator's secret.
+    Grant(&'a str),
+    /// By a token, which is good for one mailbox.
+    Token(&'a Token),
+}
+
+/// An issuer of tokens, as the engine sees it.
+#[async_trait]
+pub trait IssuerConnection: Send + Sync {
+    /// What the issuer is, and with which key it signs.
+    async fn describe(&self) -> Result<IssuerDescribe, RelayError>;
+
+    /// Has blind messages signed. Idempotent.
+    async fn issue(&self, request: &IssueRequest) -> Result<Issued, RelayError>;
+}
+
 /// One relay, as the engine sees it. Every request is signed with the mailbox's key.
 #[async_trait]
 pub trait RelayConnection: Send + Sync {
@@ -105,7 +131,7 @@ pub trait RelayConnection: Send + Sync {
     async fn describe(&self) -> Result<Describe, RelayError>;
 
     /// Opens a mailbox, or moves its expiry forward. Idempotent.
-    async fn open(&self, mailbox: &MailboxKey, grant: Option<&str>) -> Result<Opened, RelayError>;
+    async fn open(&self, mailbox: &MailboxKey, right: Right<'_>) -> Result<Opened, RelayError>;
 
     /// Appends a frame. Idempotent. The receipt's signature is verified.
     async fn append(&self, mailbox: &MailboxKey, frame: &[u8], closing: bool) -> Result<Receipt, RelayError>;
@@ -124,5 +150,14 @@ pub trait RelayConnector: Send + Sync {
     ///
     /// # Errors
     /// [`RelayError`] where the connection cannot even be prepared.
-    fn connect(&self, address: &RelayAddress) -> Result<std::sync::Arc<dyn RelayConnection>, RelayError>;
+    fn connect(&self, address: &RelayAddress) -> Result<Arc<dyn RelayConnection>, RelayError>;
+
+    /// A connection of its own to an issuer.
+    ///
+    /// # Errors
+    /// [`RelayError`] where the connection cannot even be prepared; always, where there can be no issuers.
+    fn issuer(&self, address: &RelayAddress) -> Result<Arc<dyn IssuerConnection>, RelayError> {
+        let _ = address;
+        Err(RelayError::Protocol("no issuer can be reached from here"))
+    }
 }

@@ -18,6 +18,7 @@ pub(crate) mod said;
 pub mod shown;
 mod step;
 pub(crate) mod suppressed;
+pub(crate) mod tokens;
 pub(crate) mod watched;
 
 pub(crate) use step::Step;

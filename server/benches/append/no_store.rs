@@ -5,7 +5,9 @@ use futures_util::future::{BoxFuture, ready};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use twiza_protocol::{ExpiryDay, MailboxAddress, Sequence};
-use twiza_relay::store::{Append, Appended, Days, Head, Opening, Page, Quotas, Refused, Store, StoreResult, Totals};
+use twiza_relay::store::{
+    Append, Appended, Days, Head, Open, Opening, Page, Quotas, Refused, Store, StoreResult, Totals,
+};
 
 #[derive(Default)]
 pub(crate) struct NoStore(Mutex<HashMap<MailboxAddress, Head>>);
@@ -24,16 +26,16 @@ impl NoStore {
 impl Store for NoStore {
     fn open_batch<'a>(
         &'a self,
-        addresses: &'a [MailboxAddress],
+        opens: &'a [Open],
         days: Days,
         _quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>> {
-        let open = |address: &MailboxAddress| {
+        let open = |Open { address, .. }: &Open| {
             let head = Head::start(address);
             self.0.lock().unwrap().insert(*address, head);
             Ok(Opening { is_new: true, head, expires: days.expires })
         };
-        ready(Ok(addresses.iter().map(open).collect())).boxed()
+        ready(Ok(opens.iter().map(open).collect())).boxed()
     }
 
     fn append_batch<'a>(

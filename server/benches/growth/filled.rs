@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use twiza_protocol::{ExpiryDay, FrameDigest, MailboxAddress, Sequence};
-use twiza_relay::store::{Append, Days, Quotas, SqliteStore, Store};
+use twiza_relay::store::{Append, Days, Open, Quotas, SqliteStore, Store};
 
 /// Frames in one commit while a store is filled.
 const BATCH: usize = 256;
@@ -41,9 +41,9 @@ impl Filled {
     }
 
     async fn open(&self) {
-        let addresses: Vec<_> = (0..self.mailboxes).map(address).collect();
-        for addresses in addresses.chunks(BATCH) {
-            let opened = self.store.open_batch(addresses, self.days, &quotas()).await.unwrap();
+        let opens: Vec<_> = (0..self.mailboxes).map(|name| Open::free(address(name))).collect();
+        for opens in opens.chunks(BATCH) {
+            let opened = self.store.open_batch(opens, self.days, &quotas()).await.unwrap();
             assert!(opened.iter().all(Result::is_ok));
         }
     }

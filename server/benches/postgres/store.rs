@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Instant;
 use twiza_protocol::{ExpiryDay, FrameDigest, MailboxAddress};
-use twiza_relay::store::{Append, Days, Quotas, Store};
+use twiza_relay::store::{Append, Days, Open, Quotas, Store};
 
 const DAYS: Days = Days { today: ExpiryDay(20_000), expires: ExpiryDay(20_030) };
 
@@ -15,7 +15,8 @@ pub(crate) async fn append(stores: Vec<Arc<dyn Store>>, batches: usize, batch: u
     let frames = stores.len() * batches * batch;
     let writers: Vec<_> = stores.into_iter().enumerate().map(|(node, store)| Writer { node, store, batch }).collect();
     for writer in &writers {
-        writer.store.open_batch(&writer.addresses(), DAYS, &Quotas::default()).await.unwrap();
+        let opens: Vec<_> = writer.addresses().into_iter().map(Open::free).collect();
+        writer.store.open_batch(&opens, DAYS, &Quotas::default()).await.unwrap();
     }
     let work: Vec<_> = writers.iter().map(|writer| writer.batches(batches)).collect();
     let started = Instant::now();

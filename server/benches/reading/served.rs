@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{CoarseTime, FrameDigest, MailboxKey, RelayKey, Request, Verb};
-use twiza_relay::store::{Append, Days, Quotas, SqliteStore, Store};
+use twiza_relay::store::{Append, Days, Open, Quotas, SqliteStore, Store};
 use twiza_relay::{Clock, Running, Settings, SystemClock, cli, start_on};
 
 pub(crate) struct Served {
@@ -55,7 +55,7 @@ impl Served {
 async fn fill(store: &dyn Store, mailbox: &MailboxKey, frames: usize) {
     let (address, today, quotas) = (mailbox.address(), SystemClock.now().day(), Quotas::default());
     let days = Days { today, expires: today.plus_days(30) };
-    store.open_batch(&[address], days, &quotas).await.unwrap()[0].unwrap();
+    store.open_batch(&[Open::free(address)], days, &quotas).await.unwrap()[0].unwrap();
     let counts: Vec<_> = (0..frames).collect();
     for counts in counts.chunks(256) {
         let append = |count: &usize| {

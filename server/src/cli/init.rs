@@ -5,7 +5,7 @@ use crate::folder::{Folder, FolderError};
 use crate::run;
 use crate::settings::{EXAMPLE, Settings};
 use std::net::SocketAddr;
-use twiza_protocol::{RelayAddress, RelaySigningKey};
+use twiza_protocol::{RelayAddress, RelaySigningKey, TokenKey};
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
@@ -18,13 +18,17 @@ pub struct Arguments {
     /// The host name or address that people reach the relay at
     #[arg(long, env = "TWIZA_RELAY_PUBLIC_HOST", value_name = "HOST")]
     public_host: Option<String>,
+    /// Make an issuer instead: a service that gives tokens for grants, and keeps no mailboxes. For another machine than the
+    /// relay's, which takes its tokens
+    #[arg(long)]
+    issuer: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { data, listen, public_host, json } = arguments;
+    let Arguments { data, listen, public_host, issuer, json } = arguments;
     if let Some(host) = &public_host {
         // Checked before anything is written: the address is made from it.
         let key = RelaySigningKey::from_seed(&[0; 32]);
@@ -32,13 +36,25 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         run::address_at_rest(&trial, &key)?;
     }
     let settings = Settings { listen, public_host, ..Settings::in_folder(&data.folder) };
-    let address = create(&settings)?;
+    let address = if issuer { create_issuer(&settings)?.0 } else { create(&settings)? };
     if json {
         print(&serde_json::json!({ "version": 1, "address": address, "data": data.folder }).to_string())?;
     } else {
         print(&address.to_string())?;
     }
     let folder = data.folder.display();
+    if issuer {
+        say(&format!("A new issuer is in {folder}. Above is its address; it is in every grant that"));
+        say(&format!("`twiza-relay grant new LABEL --data {folder}` makes."));
+        say(&format!(
+            "`twiza-relay token-key --data {folder}` prints its key, for the relays that are to take its tokens."
+        ));
+        say(&format!(
+            "Keep a copy of {folder}/relay.key and {folder}/token.key in a safe place: without them, grants are lost."
+        ));
+        say(&format!("Start it with: twiza-relay serve --data {folder}"));
+        return Ok(());
+    }
     if settings.public_host.is_none() && address.host() == "localhost" {
         say(&format!("A new relay is in {folder}. Above is its address, but nobody on another machine can use it:"));
         say("say at which host name or address people reach this machine, as public_host in relay.toml, and");
@@ -60,6 +76,15 @@ pub fn create(settings: &Settings) -> Result<RelayAddress, FolderError> {
     let folder = Folder::at(&settings.data);
     let key = folder.create(hosts(settings), &settings_file(settings))?;
     run::address_at_rest(settings, &key).map_err(|error| FolderError::Certificate(error.to_string()))
+}
+
+/// Makes an issuer likewise, and gives its token key as well. Takes a moment.
+///
+/// # Errors
+/// [`FolderError`]; an existing relay or issuer is never touched.
+pub fn create_issuer(settings: &Settings) -> Result<(RelayAddress, TokenKey), FolderError> {
+    let address = create(settings)?;
+    Ok((address, settings.folder().create_token_key()?))
 }
 
 fn hosts(settings: &Settings) -> Vec<String> {

@@ -12,6 +12,7 @@ pub mod restore;
 pub mod seizure;
 pub mod serve;
 pub mod stats;
+pub mod token_key;
 
 use crate::folder::Folder;
 use crate::settings::Settings;
@@ -48,6 +49,8 @@ enum Command {
     Restore(restore::Arguments),
     /// Make, list and take back grants: secrets with which people may open mailboxes
     Grant(grant::Arguments),
+    /// At an issuer: print its token key, for the relays that are to take its tokens
+    TokenKey(token_key::Arguments),
     /// Print how much is stored, how much more may be, and what expires when
     Stats(stats::Arguments),
     /// Print everything that somebody who took this machine would learn
@@ -73,6 +76,7 @@ impl Command {
             Self::Backup(arguments) => backup::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
             Self::Grant(arguments) => grant::run(arguments),
+            Self::TokenKey(arguments) => token_key::run(&arguments),
             Self::Stats(arguments) => stats::run(&arguments),
             Self::Seizure(arguments) => seizure::run(&arguments),
         };
@@ -93,6 +97,12 @@ fn upkeep(settings: &Settings) -> Box<dyn Upkeep> {
 
 /// The same, where there is nothing to do without one.
 fn existing_database(settings: &Settings) -> anyhow::Result<Box<dyn Upkeep>> {
+    anyhow::ensure!(
+        !settings.folder().is_issuer(),
+        "this is an issuer, which has no mailboxes. What makes it are the files relay.key, token.key, relay.crt, relay.toml and \
+         grants.toml in {}: keep a copy of them",
+        settings.data.display()
+    );
     anyhow::ensure!(
         settings.database.is_none(),
         "the mailboxes are in the PostgreSQL database that `database` names: back it up and look into it with PostgreSQL's own \

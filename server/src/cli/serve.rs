@@ -4,6 +4,7 @@ use super::{Data, print};
 use crate::clock::SystemClock;
 use crate::descriptors;
 use crate::folder::Folder;
+use crate::issuer;
 use crate::log;
 use crate::run;
 use crate::sandbox::{self, Reach};
@@ -121,6 +122,12 @@ fn reach(settings: &Settings) -> Reach {
 async fn serve(settings: Settings, listener: TcpListener) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
+    if settings.folder().is_issuer() {
+        let running = issuer::start(&settings, listener, Arc::new(SystemClock), shutdown)?;
+        print(&running.address().to_string())?;
+        tell_manager(NotifyState::Ready);
+        return Ok(running.stopped().await?);
+    }
     let running = run::start(settings, listener, Arc::new(SystemClock), shutdown).await?;
     print(&running.address().to_string())?;
     tell_manager(NotifyState::Ready);

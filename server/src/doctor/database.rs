@@ -9,6 +9,9 @@ const RESTORE: &str = "stop the relay, move the data folder away, and `twiza-rel
                        what came later";
 
 pub(super) fn examine(settings: &Settings, database: &dyn Upkeep, thorough: bool) -> Finding {
+    if settings.folder().is_issuer() {
+        return Finding::ok(SUBJECT, "an issuer's: it counts the tokens of one day, and begins anew if it is gone");
+    }
     if settings.database.is_some() {
         return Finding::ok(
             SUBJECT,

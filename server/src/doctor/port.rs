@@ -33,7 +33,7 @@ pub(super) fn examine(settings: &Settings, key: &RelaySigningKey) -> (Finding, H
             Holder::Other,
         );
     }
-    match visit(&at_home(settings), protection(settings, key)) {
+    match visit(&at_home(settings), protection(settings, key), settings.folder().introduction()) {
         Ok(relay) if relay.relay_key == key.public() => {
             (Finding::ok(SUBJECT, format!("this relay serves at {port}")), Holder::Ours)
         }

@@ -19,7 +19,11 @@ pub(super) fn examine(settings: &Settings, key: &RelaySigningKey, holder: Holder
         let found = format!("not tried: the relay does not run, so nothing can answer at {host}:{port}");
         return Finding::attention(SUBJECT, found, "start it, then run doctor again");
     }
-    match visit(&Place { at: host.to_owned(), port, name: host.to_owned() }, protection(&address)) {
+    match visit(
+        &Place { at: host.to_owned(), port, name: host.to_owned() },
+        protection(&address),
+        settings.folder().introduction(),
+    ) {
         Ok(relay) if relay.relay_key == key.public() => {
             Finding::ok(SUBJECT, format!("this relay answers at {host}:{port}, as seen from this machine"))
         }

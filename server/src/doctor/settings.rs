@@ -1,6 +1,7 @@
 //! Settings that contradict each other, or the machine.
 
 use super::Finding;
+use crate::grants;
 use crate::octets::spoken;
 use crate::settings::{Settings, TransportMode};
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
             Finding::wrong(SUBJECT, mistake, "change relay.toml; `twiza-relay config` explains every setting")
         })
         .collect();
-    findings.extend(admission(settings));
+    findings.extend(if settings.folder().is_issuer() { issuer(settings) } else { admission(settings) });
     findings.extend(public(settings));
     findings.extend(certificate_files(settings));
     findings.extend(memory(settings));
@@ -25,16 +26,37 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::attention(SUBJECT, found, "lower the former, or raise the latter"));
     }
     if findings.is_empty() {
-        let who = match settings.admission {
-            AdmissionMode::Open => "anybody may open mailboxes",
-            _ => "mailboxes are opened by whoever has a grant",
-        };
-        findings.push(Finding::ok(
-            SUBJECT,
-            format!("no contradictions; {who}, and they are kept {} days", settings.retention_days),
-        ));
+        findings.push(Finding::ok(SUBJECT, format!("no contradictions; {}", purpose(settings))));
     }
     findings
+}
+
+fn purpose(settings: &Settings) -> String {
+    let days = settings.retention_days;
+    match settings.admission {
+        _ if settings.folder().is_issuer() => {
+            format!("an issuer: each grant may have {} tokens a day", settings.tokens_per_day_max)
+        }
+        AdmissionMode::Open => format!("anybody may open mailboxes, and they are kept {days} days"),
+        AdmissionMode::Token => format!("mailboxes are opened for tokens, and they are kept {days} days"),
+        _ => format!("mailboxes are opened by whoever has a grant, and they are kept {days} days"),
+    }
+}
+
+fn issuer(settings: &Settings) -> Option<Finding> {
+    let folder = settings.folder();
+    if let Err(error) = folder.read_token_key() {
+        return Some(Finding::wrong(SUBJECT, error.to_string(), "until then the issuer does not start"));
+    }
+    match grants::read(&folder.grants()) {
+        Err(error) => Some(Finding::wrong(SUBJECT, error.to_string(), "until then the issuer does not start")),
+        Ok(grants) if grants.is_empty() && settings.grants_sha256.is_empty() => Some(Finding::attention(
+            SUBJECT,
+            "there is no grant: nobody can have tokens",
+            "make one with `twiza-relay grant new`",
+        )),
+        Ok(_) => None,
+    }
 }
 
 fn admission(settings: &Settings) -> Option<Finding> {

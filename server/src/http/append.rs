@@ -55,7 +55,7 @@ pub(super) async fn append(
     expect_media_type(&headers, OCTETS_MEDIA_TYPE)?;
     // Without a proof, the body is not even read.
     let proof = proof::header(&headers)?;
-    let body = body::octets(&relay, body, BODY_BYTES_MAX).await?;
+    let body = body::octets(&relay.bodies, body, BODY_BYTES_MAX).await?;
     let digest = FrameDigest::of(&body);
     let proved = proof::verify(&relay, &proof, &address, Verb::Append { closing }, digest)?;
     let (is_new, receipt) = relay.append(address, body, digest, closing).await?;

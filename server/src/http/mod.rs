@@ -1,7 +1,7 @@
 //! The relay over HTTP: one file per operation, one file where errors become problems.
 
 mod append;
-mod body;
+pub(crate) mod body;
 mod describe;
 mod health;
 mod open;
@@ -32,18 +32,23 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/mailboxes/{address}", put(open::open))
         .route("/v1/mailboxes/{address}/frames", post(append::append).get(read::read))
         .route_layer(from_fn(note_proof));
-    Router::new()
+    let routes = Router::new()
         .merge(mailboxes)
         .route("/v1/watch", post(watch::watch))
         .route("/v1/relay", get(describe::describe))
         .route("/v1/openapi.json", get(openapi::serve))
-        .route("/healthz", get(health::health))
+        .route("/healthz", get(health::health));
+    furnished(routes).with_state(relay)
+}
+
+/// Routes with what all have: answers where there is none, no codings, no caching, and a problem for a panic.
+pub(crate) fn furnished<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .fallback(async || ApiError::Code(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || ApiError::Code(ProblemCode::MethodNotAllowed))
         .layer(from_fn(refuse_codings))
         .layer(CatchPanicLayer::custom(|_| ApiError::Code(ProblemCode::Internal).into_response()))
         .layer(map_response(forbid_caching))
-        .with_state(relay)
 }
 
 /// All routes, with every request counted.
@@ -51,8 +56,8 @@ pub(crate) fn counted(relay: Arc<Relay>) -> Router {
     router(relay.clone()).layer(from_fn_with_state(relay, metrics::count))
 }
 
-/// What is done about one mailbox was proved, and that mailbox is there.
-async fn note_proof(peer: Option<Extension<Peer>>, request: Request, next: Next) -> Response {
+/// Whoever is answered here has shown a right: to a mailbox that is there, or to tokens.
+pub(crate) async fn note_proof(peer: Option<Extension<Peer>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if let Some(Extension(peer)) = peer
         && response.status().is_success()

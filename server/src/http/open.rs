@@ -18,7 +18,7 @@ use twiza_protocol::{FrameDigest, OpenRequest, Opened, Verb};
     path = "/v1/mailboxes/{address}",
     tag = "mailbox",
     params(super::openapi::AddressParameter, super::openapi::ProofParameter),
-    request_body(content = OpenRequest, description = "May be empty where the relay asks for no grant."),
+    request_body(content = OpenRequest, description = "May be empty where the relay asks for no grant, or the mailbox is there."),
     responses(
         (status = 201, description = "The mailbox is new.", body = Opened),
         (status = 200, description = "It was there; its expiry moved forward.", body = Opened),
@@ -33,13 +33,13 @@ pub(super) async fn open(
     body: Body,
 ) -> ApiResult<(StatusCode, HeaderMap, Json<Opened>)> {
     let proof = proof::header(&headers)?;
-    let body = body::octets(&relay, body, relay.limits().json_bytes_max).await?;
+    let body = body::octets(&relay.bodies, body, relay.limits().json_bytes_max).await?;
     if !body.is_empty() {
         expect_media_type(&headers, JSON_MEDIA_TYPE)?;
     }
     let proved = proof::verify(&relay, &proof, &address, Verb::Open, FrameDigest::of(&body))?;
     let request: OpenRequest = if body.is_empty() { OpenRequest::default() } else { json(&body)? };
-    let (is_new, opened) = relay.open(address, request.grant.as_deref()).await?;
+    let (is_new, opened) = relay.open(address, &request).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, proved, Json(opened)))
 }

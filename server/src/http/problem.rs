@@ -11,6 +11,7 @@ use twiza_protocol::{CoarseTime, Problem, ProblemCode};
 
 const BUSY_RETRY_SECONDS: u32 = 1;
 const FULL_RETRY_SECONDS: u32 = 300;
+const USED_UP_RETRY_SECONDS: u32 = 3600;
 
 /// An operation that failed, on its way to the wire.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl ApiError {
         problem.retry_after_seconds = match problem.code {
             ProblemCode::RelayBusy => Some(BUSY_RETRY_SECONDS),
             ProblemCode::RelayFull => Some(FULL_RETRY_SECONDS),
+            ProblemCode::TokensUsedUp => Some(USED_UP_RETRY_SECONDS),
             _ => None,
         };
         problem

@@ -43,7 +43,7 @@ pub(super) async fn watch(
     body: Body,
 ) -> ApiResult<Response> {
     expect_media_type(&headers, JSON_MEDIA_TYPE)?;
-    let body = body::octets(&relay, body, relay.limits().json_bytes_max).await?;
+    let body = body::octets(&relay.bodies, body, relay.limits().json_bytes_max).await?;
     let request: WatchRequest = json(&body)?;
     let records = watch::watch(&relay, request, peer.map(|Extension(peer)| peer))?;
     let body = Body::from_stream(records.map(Ok::<_, Infallible>));

@@ -1,9 +1,9 @@
 //! What every store must do, as tests over any [`Store`].
 
-use super::{Append, Appended, Days, Head, Quotas, Refused, Store};
+use super::{Append, Appended, Days, Entry, Head, Open, Quotas, Refused, Store};
 use bytes::Bytes;
 use std::sync::Arc;
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence, TokenMark};
 
 pub(crate) const DAYS: Days = Days { today: ExpiryDay(100), expires: ExpiryDay(130) };
 const LATER: Days = Days { today: ExpiryDay(131), expires: ExpiryDay(161) };
@@ -12,13 +12,17 @@ pub(crate) fn address(name: u8) -> MailboxAddress {
     MailboxAddress::from_bytes([name; 32])
 }
 
+pub(crate) fn free(name: u8) -> Open {
+    Open::free(address(name))
+}
+
 pub(crate) fn append(name: u8, octet: u8, length: usize, closing: bool) -> Append {
     let octets = Bytes::from(vec![octet; length]);
     Append { address: address(name), digest: FrameDigest::of(&octets), octets, closing }
 }
 
 async fn open(store: &dyn Store, name: u8, days: Days) -> super::Opening {
-    store.open_batch(&[address(name)], days, &Quotas::default()).await.unwrap()[0].unwrap()
+    store.open_batch(&[free(name)], days, &Quotas::default()).await.unwrap()[0].unwrap()
 }
 
 async fn one(store: &dyn Store, append: Append, days: Days, quotas: &Quotas) -> Result<Appended, Refused> {
@@ -42,10 +46,12 @@ pub(crate) async fn check<F: AsyncFn() -> Arc<dyn Store>>(empty: F) {
     what_expired_is_unknown_and_starts_anew(&*empty().await).await;
     a_sweep_deletes_what_expired_only(&*empty().await).await;
     a_large_batch_is_one_order(&*empty().await).await;
+    a_token_opens_one_mailbox(&*empty().await).await;
+    only_a_new_mailbox_takes_a_token(&*empty().await).await;
 }
 
 async fn opening_is_idempotent(store: &dyn Store) {
-    let opened = store.open_batch(&[address(1), address(2), address(1)], DAYS, &Quotas::default()).await.unwrap();
+    let opened = store.open_batch(&[free(1), free(2), free(1)], DAYS, &Quotas::default()).await.unwrap();
     let opened: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
     assert_eq!(opened.iter().map(|opening| opening.is_new).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(opened[0].head, Head::start(&address(1)));
@@ -138,7 +144,7 @@ async fn mailbox_quotas_keep_a_reserve_for_closing(store: &dyn Store) {
 
 async fn the_relay_quota_holds_across_mailboxes(store: &dyn Store) {
     let quotas = Quotas { relay_bytes_max: 2048, relay_closing_reserve_bytes: 0, ..Quotas::default() };
-    store.open_batch(&[address(1), address(2)], DAYS, &Quotas::default()).await.unwrap();
+    store.open_batch(&[free(1), free(2)], DAYS, &Quotas::default()).await.unwrap();
     let batch = [append(1, 1, 1024, false), append(2, 1, 1024, false), append(2, 2, 1024, false)];
     let results = store.append_batch(&batch, DAYS, &quotas).await.unwrap();
     assert_eq!(results[2], Err(Refused::RelayFull));
@@ -150,7 +156,7 @@ async fn the_relay_quota_holds_across_mailboxes(store: &dyn Store) {
 
 async fn a_full_relay_still_takes_closing_frames(store: &dyn Store) {
     let quotas = Quotas { relay_bytes_max: 8192, relay_closing_reserve_bytes: 4096, ..Quotas::default() };
-    store.open_batch(&[address(1), address(2)], DAYS, &quotas).await.unwrap();
+    store.open_batch(&[free(1), free(2)], DAYS, &quotas).await.unwrap();
     one(store, append(1, 1, 4096, false), DAYS, &quotas).await.unwrap();
     assert_eq!(one(store, append(1, 2, 1024, false), DAYS, &quotas).await, Err(Refused::RelayFull));
     one(store, append(1, 2, 1024, true), DAYS, &quotas).await.unwrap();
@@ -161,8 +167,8 @@ async fn a_full_relay_still_takes_closing_frames(store: &dyn Store) {
 async fn mailboxes_are_bounded_and_known_ones_open_all_the_same(store: &dyn Store) {
     let quotas = Quotas { mailboxes_max: 2, ..Quotas::default() };
     let is_new = async |names: &[u8], days| {
-        let addresses: Vec<_> = names.iter().copied().map(address).collect();
-        let opened = store.open_batch(&addresses, days, &quotas).await.unwrap();
+        let opens: Vec<_> = names.iter().copied().map(free).collect();
+        let opened = store.open_batch(&opens, days, &quotas).await.unwrap();
         opened.into_iter().map(|result| result.map(|opening| opening.is_new)).collect::<Vec<_>>()
     };
     let full = Err(Refused::RelayFull);
@@ -241,7 +247,7 @@ async fn a_sweep_deletes_what_expired_only(store: &dyn Store) {
 }
 
 async fn a_large_batch_is_one_order(store: &dyn Store) {
-    let names: Vec<_> = (1..=100).map(address).collect();
+    let names: Vec<_> = (1..=100).map(free).collect();
     store.open_batch(&names, DAYS, &Quotas::default()).await.unwrap();
     let batch: Vec<_> =
         (0..3_u8).flat_map(|octet| (1..=100).map(move |name| append(name, octet, 1024, false))).collect();
@@ -250,4 +256,50 @@ async fn a_large_batch_is_one_order(store: &dyn Store) {
     assert!(places.chunks(100).zip(1..).all(|(chunk, place)| chunk.iter().all(|found| *found == place)));
     let page = store.page(address(57), Sequence::START, 1 << 20, DAYS.today).await.unwrap().unwrap();
     assert_eq!(page.frames.len(), 3);
+}
+
+const fn token(name: u8, mark: u8) -> Open {
+    Open { address: MailboxAddress::from_bytes([name; 32]), entry: Entry::Token(TokenMark::from_bytes([mark; 32])) }
+}
+
+const fn if_there(name: u8) -> Open {
+    Open { address: MailboxAddress::from_bytes([name; 32]), entry: Entry::IfThere }
+}
+
+/// Whether each was new, or why it was refused.
+async fn opened(store: &dyn Store, opens: &[Open], days: Days, quotas: &Quotas) -> Vec<Result<bool, Refused>> {
+    let opened = store.open_batch(opens, days, quotas).await.unwrap();
+    opened.into_iter().map(|result| result.map(|opening| opening.is_new)).collect()
+}
+
+async fn a_token_opens_one_mailbox(store: &dyn Store) {
+    let quotas = Quotas::default();
+    let spent = Err(Refused::TokenSpent);
+    let batch = [token(1, 1), token(2, 1), token(3, 3), free(4)];
+    assert_eq!(opened(store, &batch, DAYS, &quotas).await, [Ok(true), spent, Ok(true), Ok(true)]);
+    assert_eq!(opened(store, &[token(2, 1), token(2, 3)], DAYS, &quotas).await, [spent; 2]);
+    assert_eq!(opened(store, &[token(2, 2)], DAYS, &quotas).await, [Ok(true)]);
+    assert_eq!(store.totals().await.unwrap().mailboxes, 4);
+    // A mailbox that expired takes another.
+    assert_eq!(opened(store, &[token(1, 1)], LATER, &quotas).await, [spent]);
+    assert_eq!(store.sweep(LATER.today).await.unwrap(), 4);
+    assert_eq!(opened(store, &[token(1, 1)], LATER, &quotas).await, [spent]);
+    assert_eq!(opened(store, &[token(1, 4), token(1, 5)], LATER, &quotas).await, [Ok(true), Ok(false)]);
+    assert_eq!(opened(store, &[token(2, 5)], LATER, &quotas).await, [Ok(true)], "the second was not needed");
+}
+
+async fn only_a_new_mailbox_takes_a_token(store: &dyn Store) {
+    let quotas = Quotas { mailboxes_max: 2, ..Quotas::default() };
+    let required = Err(Refused::TokenRequired);
+    assert_eq!(opened(store, &[if_there(1), if_there(2)], DAYS, &quotas).await, [required; 2]);
+    assert_eq!(opened(store, &[token(1, 1)], DAYS, &quotas).await, [Ok(true)]);
+    // There already: neither who has none nor who has one pays.
+    assert_eq!(opened(store, &[if_there(1), token(1, 2)], DAYS, &quotas).await, [Ok(false), Ok(false)]);
+    assert_eq!(opened(store, &[token(2, 2)], DAYS, &quotas).await, [Ok(true)]);
+    // No room: the token is as good as before.
+    assert_eq!(opened(store, &[token(3, 3)], DAYS, &quotas).await, [Err(Refused::RelayFull)]);
+    let more = Quotas { mailboxes_max: 3, ..quotas };
+    assert_eq!(opened(store, &[token(3, 3)], DAYS, &more).await, [Ok(true)]);
+    assert_eq!(opened(store, &[if_there(1)], LATER, &more).await, [required], "what expired is not there");
+    assert_eq!(opened(store, &[token(1, 4)], LATER, &more).await, [Ok(true)], "whether or not it was swept");
 }

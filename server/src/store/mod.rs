@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence, TokenMark};
 
 #[cfg(test)]
 pub(crate) mod contract;
@@ -55,6 +55,34 @@ impl Head {
     pub fn start(address: &MailboxAddress) -> Self {
         Self { sequence: Sequence::START, chain: Chain::start(address), closed: false }
     }
+}
+
+/// A mailbox to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// The mailbox.
+    pub address: MailboxAddress,
+    /// By what right, where it is not there.
+    pub entry: Entry,
+}
+
+impl Open {
+    /// What anybody may open.
+    #[must_use]
+    pub const fn free(address: MailboxAddress) -> Self {
+        Self { address, entry: Entry::Free }
+    }
+}
+
+/// By what right a mailbox that is not there is opened. One that is there is open to whoever proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Anybody may, or a grant was shown.
+    Free,
+    /// By none.
+    IfThere,
+    /// A valid token, which is spent by it.
+    Token(TokenMark),
 }
 
 /// What opening a mailbox gives.
@@ -108,6 +136,12 @@ pub enum Refused {
     /// The relay's quota or its disk is used up.
     #[error("the relay is full")]
     RelayFull,
+    /// Not there, and opened by no right.
+    #[error("opening a mailbox takes a token")]
+    TokenRequired,
+    /// The token was spent before.
+    #[error("the token was spent before")]
+    TokenSpent,
 }
 
 /// A stored frame.
@@ -191,11 +225,12 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// that they may wait for the disk on it, and `sweep` and `news` from one task each. All other operations may come at
 /// any time, from anywhere, and never wait for a write.
 pub trait Store: Send + Sync + 'static {
-    /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per address, in order.
-    /// An expired mailbox that is opened again is empty. A new one beyond `mailboxes_max` is refused.
+    /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per opening, in order.
+    /// An expired mailbox that is opened again is empty. A new one beyond `mailboxes_max` is refused. A token opens one
+    /// mailbox, whatever happens; it is spent in the same transaction, and not where the mailbox was there or is refused.
     fn open_batch<'a>(
         &'a self,
-        addresses: &'a [MailboxAddress],
+        opens: &'a [Open],
         days: Days,
         quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>>;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::store::SqliteStore;
-use crate::store::contract::{address, append};
+use crate::store::contract::{address, append, free};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use twiza_protocol::{CoarseTime, Sequence};
@@ -40,7 +40,7 @@ async fn fixture(change: impl FnOnce(&mut WriterSettings)) -> Fixture {
 #[tokio::test]
 async fn concurrent_appends_share_commits() {
     let fixture = fixture(|_| ()).await;
-    fixture.writer.open(address(1)).await.unwrap();
+    fixture.writer.open(free(1)).await.unwrap();
     let appends = (0..200).map(|octet| fixture.writer.append(append(1, octet, 1024, false)));
     let results = join_all(appends).await;
     let mut places: Vec<_> = results.into_iter().map(|result| result.unwrap().head.sequence.0).collect();
@@ -54,7 +54,7 @@ async fn concurrent_appends_share_commits() {
 #[tokio::test]
 async fn a_watcher_hears_only_of_what_is_stored() {
     let fixture = fixture(|_| ()).await;
-    fixture.writer.open(address(1)).await.unwrap();
+    fixture.writer.open(free(1)).await.unwrap();
     let mut watcher = fixture.hub.subscribe(address(1));
     fixture.writer.append(append(1, 1, 1024, false)).await.unwrap();
     fixture.writer.append(append(1, 1, 1024, false)).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_watcher_hears_only_of_what_is_stored() {
 #[tokio::test]
 async fn what_does_not_fit_the_queue_is_told_to_come_back() {
     let fixture = fixture(|settings| settings.queue_bytes_max = 1 << 20).await;
-    fixture.writer.open(address(1)).await.unwrap();
+    fixture.writer.open(free(1)).await.unwrap();
     let both = join_all([1, 2].map(|octet| fixture.writer.append(append(1, octet, 1 << 20, false)))).await;
     assert!(both[0].is_ok());
     assert_eq!(both[1], Err(WriteError::Busy));
@@ -76,7 +76,7 @@ async fn what_does_not_fit_the_queue_is_told_to_come_back() {
 #[tokio::test]
 async fn stopping_writes_what_waits() {
     let fixture = fixture(|settings| settings.batch_max = 1).await;
-    fixture.writer.open(address(1)).await.unwrap();
+    fixture.writer.open(free(1)).await.unwrap();
     let appends = join_all((0..20).map(|octet| fixture.writer.append(append(1, octet, 1024, false))));
     let stop = async { fixture.stop.cancel() };
     let (results, ()) = futures_util::join!(appends, stop);

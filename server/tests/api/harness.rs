@@ -102,6 +102,10 @@ impl TestClient {
         key.prove(&Request { relay: &self.relay, verb, time, body: FrameDigest::of(body) })
     }
 
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     pub(crate) fn mailbox(&self, key: &MailboxKey) -> String {
         format!("{}/v1/mailboxes/{}", self.base, key.address())
     }

@@ -15,5 +15,6 @@ mod pinned;
 mod problems;
 mod proxies;
 mod strangers;
+mod tokens;
 mod verbs;
 mod watching;

@@ -81,6 +81,7 @@ impl RelayConnection for MemoryRelay {
             relay_key: self.key,
             relay_time: CoarseTime::from_unix_seconds(0),
             admission: AdmissionMode::Open,
+            token_keys: Vec::new(),
             retention_days: 30,
             limits: Limits::default(),
         })

@@ -88,6 +88,7 @@ fn of_protocol() -> Result<Seeds> {
         relay_key: relay.public(),
         relay_time: CoarseTime(29_000_000),
         admission: AdmissionMode::Grant,
+        token_keys: Vec::new(),
         retention_days: 30,
         limits: Limits::default(),
     };
@@ -115,7 +116,7 @@ fn of_protocol() -> Result<Seeds> {
         ("problem", "busy", serde_json::to_vec(&busy)?),
         ("problem", "skewed", serde_json::to_vec(&skewed)?),
         ("api", "describe", serde_json::to_vec(&describe)?),
-        ("api", "open", serde_json::to_vec(&OpenRequest { grant: Some("secret".to_owned()) })?),
+        ("api", "open", serde_json::to_vec(&OpenRequest { grant: Some("secret".to_owned()), token: None })?),
         ("api", "opened", serde_json::to_vec(&opened)?),
         ("api", "watch", serde_json::to_vec(&watch)?),
         ("api", "receipt", serde_json::to_vec(&receipt)?),

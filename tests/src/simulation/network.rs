@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
-use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError};
+use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError, Right};
 use twiza_protocol::{
     AdmissionMode, CoarseTime, Describe, Limits, MailboxAddress, MailboxKey, Opened, PROTOCOL_VERSION, Receipt,
     RelayAddress, RelayKey, Sequence,
@@ -78,12 +78,13 @@ impl RelayConnection for Network {
             relay_key: self.relay,
             relay_time: CoarseTime::from_unix_seconds(self.now.load(Ordering::Relaxed)),
             admission: AdmissionMode::Open,
+            token_keys: Vec::new(),
             retention_days: RETENTION_DAYS,
             limits: Limits::default(),
         })
     }
 
-    async fn open(&self, mailbox: &MailboxKey, _grant: Option<&str>) -> Result<Opened, RelayError> {
+    async fn open(&self, mailbox: &MailboxKey, _right: Right<'_>) -> Result<Opened, RelayError> {
         match self.ask(Ask::Open(mailbox.address())).await? {
             Answer::Opened(Opened { head, expires }) => {
                 Ok(Opened { head: checked(head, &self.relay, mailbox)?, expires })

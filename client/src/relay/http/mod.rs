@@ -7,7 +7,7 @@ mod passes;
 mod tests;
 
 use super::proxy::Proxy;
-use super::{InboundFrame, Page, RelayConnection, RelayConnector, RelayError, tls};
+use super::{InboundFrame, IssuerConnection, Page, RelayConnection, RelayConnector, RelayError, Right, tls};
 use crate::clock::Clock;
 use answer::{Body, Cut, JSON_BYTES_MAX, PAGE_BYTES_MAX};
 use async_trait::async_trait;
@@ -22,8 +22,9 @@ use tokio::sync::mpsc;
 use twiza_crypto::Random;
 use twiza_protocol::proof::PROOF_HEADER;
 use twiza_protocol::{
-    CoarseTime, Describe, FrameDigest, MailboxAddress, MailboxKey, OpenRequest, Opened, Problem, ProblemCode, Receipt,
-    Record, RecordDecoder, RelayAddress, RelayKey, Request, Sequence, Verb, WatchEntry, WatchRequest,
+    CoarseTime, Describe, FrameDigest, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey, OpenRequest,
+    Opened, Problem, ProblemCode, Receipt, Record, RecordDecoder, RelayAddress, RelayKey, Request, Sequence, Verb,
+    WatchEntry, WatchRequest,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -59,6 +60,16 @@ impl HttpConnector {
 
 impl RelayConnector for HttpConnector {
     fn connect(&self, address: &RelayAddress) -> Result<Arc<dyn RelayConnection>, RelayError> {
+        Ok(Arc::new(self.prepare(address)?))
+    }
+
+    fn issuer(&self, address: &RelayAddress) -> Result<Arc<dyn IssuerConnection>, RelayError> {
+        Ok(Arc::new(self.prepare(address)?))
+    }
+}
+
+impl HttpConnector {
+    fn prepare(&self, address: &RelayAddress) -> Result<HttpRelay, RelayError> {
         let tls = tls::client_config(address).map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
         let mut client = reqwest::Client::builder().no_proxy();
         if let Some(proxy) = self.proxy_of_one_connection()? {
@@ -74,17 +85,18 @@ impl RelayConnector for HttpConnector {
             .map_err(|_| RelayError::Protocol("TLS cannot be set up"))?;
         let base = format!("https://{}:{}", address.host(), address.port());
         let clock = self.clock.clone();
-        Ok(Arc::new(HttpRelay {
+        Ok(HttpRelay {
             address: address.clone(),
             base,
             client,
             clock,
             correction: AtomicI64::new(0),
             passes: Passes::default(),
-        }))
+        })
     }
 }
 
+/// A relay, or an issuer, which is reached and pinned alike.
 struct HttpRelay {
     address: RelayAddress,
     base: String,
@@ -218,16 +230,22 @@ impl RelayConnection for HttpRelay {
         Ok(describe)
     }
 
-    async fn open(&self, mailbox: &MailboxKey, grant: Option<&str>) -> Result<Opened, RelayError> {
+    async fn open(&self, mailbox: &MailboxKey, right: Right<'_>) -> Result<Opened, RelayError> {
         let address = mailbox.address();
-        let body = serde_json::to_vec(&OpenRequest { grant: grant.map(str::to_owned) });
+        let (grant, token) = match right {
+            Right::None => (None, None),
+            Right::Grant(grant) => (Some(grant.to_owned()), None),
+            Right::Token(token) => (None, Some(token.clone())),
+        };
+        let has_grant = grant.is_some();
+        let body = serde_json::to_vec(&OpenRequest { grant, token });
         let body = body.map_err(|_| RelayError::Protocol("a request that does not encode"))?;
         let build = || {
             let request = self.client.request(Method::PUT, self.mailbox_url(&address, ""));
             request.header(CONTENT_TYPE, "application/json").body(body.clone())
         };
         let response = self.proved(mailbox, Verb::Open, &body, build).await.map_err(|error| match error.code() {
-            Some(ProblemCode::GrantRequired) if grant.is_some() => RelayError::GrantRefused,
+            Some(ProblemCode::GrantRequired) if has_grant => RelayError::GrantRefused,
             _ => error,
         })?;
         let opened: Opened = self.json(response).await?;
@@ -284,6 +302,29 @@ impl RelayConnection for HttpRelay {
         let (sender, receiver) = mpsc::channel(16);
         tokio::spawn(arrivals::tell(response, addresses, sender));
         Ok(receiver)
+    }
+}
+
+#[async_trait]
+impl IssuerConnection for HttpRelay {
+    async fn describe(&self) -> Result<IssuerDescribe, RelayError> {
+        let response = self.send(self.client.get(format!("{}/v1/issuer", self.base))).await?;
+        let describe: IssuerDescribe = self.json(response).await?;
+        if describe.issuer_key != *self.address.key() {
+            return Err(RelayError::WrongPin { host: self.host() });
+        }
+        Ok(describe)
+    }
+
+    async fn issue(&self, request: &IssueRequest) -> Result<Issued, RelayError> {
+        let body = serde_json::to_vec(request).map_err(|_| RelayError::Protocol("a request that does not encode"))?;
+        let request = self.client.post(format!("{}/v1/tokens", self.base));
+        let response = self.send(request.header(CONTENT_TYPE, "application/json").body(body)).await;
+        let response = response.map_err(|error| match error.code() {
+            Some(ProblemCode::GrantRequired) => RelayError::GrantRefused,
+            _ => error,
+        })?;
+        self.json(response).await
     }
 }
 

@@ -6,7 +6,7 @@ mod socks;
 use super::HttpConnector;
 use crate::clock::SystemClock;
 use crate::entropy::os_random;
-use crate::relay::{RelayConnection, RelayConnector, RelayError};
+use crate::relay::{RelayConnection, RelayConnector, RelayError, Right};
 use hostile::{Answer, HostileRelay};
 use socks::{Asked, SocksProxy};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ async fn an_answer_without_end_is_given_up() {
         let connection = direct(&relay.address);
         let mailbox = mailbox();
         assert_eq!(connection.describe().await.unwrap_err(), TOO_LONG, "{status}");
-        assert_eq!(connection.open(&mailbox, None).await.unwrap_err(), TOO_LONG, "{status}");
+        assert_eq!(connection.open(&mailbox, Right::None).await.unwrap_err(), TOO_LONG, "{status}");
         assert_eq!(connection.append(&mailbox, &[0; 256], false).await.unwrap_err(), TOO_LONG, "{status}");
         drop(connection);
         relay.assert_was_hung_up_on();
@@ -88,6 +88,7 @@ fn description(relay_key: RelayKey) -> Describe {
         relay_key,
         relay_time: CoarseTime(0),
         admission: AdmissionMode::Open,
+        token_keys: Vec::new(),
         retention_days: 30,
         limits: Limits::default(),
     }

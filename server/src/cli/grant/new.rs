@@ -5,10 +5,11 @@ use crate::calendar;
 use crate::cli::{Data, print, say};
 use crate::clock::{Clock, SystemClock};
 use crate::grants::{self, Grant};
+use crate::run;
 use crate::settings::Settings;
 use anyhow::ensure;
 use data_encoding::BASE64URL_NOPAD;
-use twiza_protocol::AdmissionMode;
+use twiza_protocol::{AdmissionMode, TokenGrant};
 use zeroize::Zeroizing;
 
 /// Arguments of `grant new`.
@@ -26,22 +27,45 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = Settings::load(&arguments.data.folder())?;
+    let is_issuer = settings.folder().is_issuer();
     ensure!(
-        settings.admission == AdmissionMode::Grant,
+        is_issuer || settings.admission != AdmissionMode::Token,
+        "this relay takes tokens: grants are made where tokens are, at the issuer"
+    );
+    ensure!(
+        is_issuer || settings.admission == AdmissionMode::Grant,
         "anybody may use this relay: set admission = \"grant\" in relay.toml and start the relay again, then make grants"
     );
     let mut random = Zeroizing::new([0; 24]);
     getrandom::fill(random.as_mut_slice())?;
-    let grant = Zeroizing::new(BASE64URL_NOPAD.encode(random.as_slice()));
+    let secret = Zeroizing::new(BASE64URL_NOPAD.encode(random.as_slice()));
+    let grant = if is_issuer { Zeroizing::new(for_tokens(&settings, &secret)?) } else { secret.clone() };
     let made = calendar::written(SystemClock.now().day());
-    let kept = Grant { label: arguments.label.clone(), sha256: GrantDigest::of(&grant), made };
+    let kept = Grant { label: arguments.label.clone(), sha256: GrantDigest::of(&secret), made };
     grants::add(&settings.folder().grants(), kept)?;
     if arguments.json {
         print(&serde_json::json!({ "version": 1, "label": arguments.label, "grant": *grant }).to_string())?;
     } else {
         print(&grant)?;
     }
-    say("Above is a new grant: give it to the alliance that may use this relay. It is shown this once: what the relay");
-    say("keeps is a digest of it. A running relay knows it already.");
+    if is_issuer {
+        say(
+            "Above is a new grant: give it to the alliance that may have tokens. It is shown this once: what the issuer keeps",
+        );
+        say("is a digest of its last part. A running issuer knows it already.");
+    } else {
+        say(
+            "Above is a new grant: give it to the alliance that may use this relay. It is shown this once: what the relay",
+        );
+        say("keeps is a digest of it. A running relay knows it already.");
+    }
     Ok(())
+}
+
+/// The grant as clients take it: with the issuer's address and key.
+fn for_tokens(settings: &Settings, secret: &str) -> anyhow::Result<String> {
+    let folder = settings.folder();
+    let issuer = run::address_at_rest(settings, &folder.read_key()?)?;
+    let key = folder.read_token_key()?.public()?.id();
+    Ok(TokenGrant { issuer, key, secret: secret.to_owned() }.to_string())
 }

@@ -21,9 +21,10 @@ pub(super) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 const MIGRATION_LOCK: i64 = 0x7477_697a_6101;
 
 /// One file per step, in order. The database remembers in `schema_version` how many it has had.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../migrations/relay/postgres/0001_mailboxes.sql"),
     include_str!("../../../../migrations/relay/postgres/0002_tails.sql"),
+    include_str!("../../../../migrations/relay/postgres/0003_spent_tokens.sql"),
 ];
 
 /// What a connection is set to, whatever the server's defaults are. Why:

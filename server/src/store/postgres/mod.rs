@@ -20,7 +20,8 @@ mod sweep;
 mod url;
 
 use super::{
-    Append, Appended, Days, Head, News, Opening, Page, Quotas, Refused, Store, StoreError, StoreResult, Totals,
+    Append, Appended, Days, Entry, Head, News, Open, Opening, Page, Quotas, Refused, Store, StoreError, StoreResult,
+    Totals,
 };
 use connection::ANSWER_TIME_MAX;
 use data_encoding::BASE64URL_NOPAD;
@@ -172,14 +173,14 @@ impl Writer {
 
     async fn open(
         &mut self,
-        addresses: &[MailboxAddress],
+        opens: &[Open],
         days: Days,
         quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Opening, Refused>>> {
         let mut result = Err(StoreError::Closed);
         for _ in 0..ATTEMPTS {
             let mut connection = self.connect().await?;
-            result = in_time(open::open_batch(&mut connection, addresses, days, quotas, &self.node)).await;
+            result = in_time(open::open_batch(&mut connection, opens, days, quotas, &self.node)).await;
             if self.keep(connection, &result) {
                 break;
             }
@@ -217,11 +218,11 @@ async fn in_time<T>(work: impl Future<Output = StoreResult<T>>) -> StoreResult<T
 impl Store for PostgresStore {
     fn open_batch<'a>(
         &'a self,
-        addresses: &'a [MailboxAddress],
+        opens: &'a [Open],
         days: Days,
         quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>> {
-        Box::pin(async move { self.writer.lock().await.open(addresses, days, quotas).await })
+        Box::pin(async move { self.writer.lock().await.open(opens, days, quotas).await })
     }
 
     fn append_batch<'a>(

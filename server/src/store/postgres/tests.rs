@@ -1,7 +1,7 @@
 //! PostgreSQL's part: the contract, and what is peculiar to a server with several writers.
 
 use super::*;
-use crate::store::contract::{self, DAYS, address, append};
+use crate::store::contract::{self, DAYS, address, append, free};
 use crate::store::news::{MailboxTag, Stored};
 use futures_util::future::join;
 use std::collections::BTreeSet;
@@ -126,7 +126,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_recovers() {
     let Some(cluster) = Cluster::shared() else { return };
     let (url, quotas) = (cluster.database(), Quotas::default());
     let store = store(&url).await;
-    store.open_batch(&[address(1)], DAYS, &quotas).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &quotas).await.unwrap();
     let first = append(1, 1, 4096, false);
     let placed = store.append_batch(std::slice::from_ref(&first), DAYS, &quotas).await.unwrap()[0].unwrap();
 
@@ -154,7 +154,7 @@ async fn connections_that_are_cut_are_replaced_and_watchers_told_to_look() {
     let Some(cluster) = Cluster::shared() else { return };
     let (url, quotas) = (cluster.database(), Quotas::default());
     let store = store(&url).await;
-    store.open_batch(&[address(1)], DAYS, &quotas).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &quotas).await.unwrap();
     for octet in 1..=5 {
         assert_eq!(store.news().await, News::Missed, "nobody listened before");
         let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -185,7 +185,7 @@ async fn nodes_that_write_to_the_same_mailboxes_in_any_order_get_on() {
     let Some(cluster) = Cluster::shared() else { return };
     let (url, quotas) = (cluster.database(), Quotas::default());
     let (one, two) = (Arc::new(store(&url).await), Arc::new(store(&url).await));
-    let forwards: Vec<_> = (0..MAILBOXES).map(address).collect();
+    let forwards: Vec<_> = (0..MAILBOXES).map(free).collect();
     let backwards: Vec<_> = forwards.iter().rev().copied().collect();
     let opened = join(one.open_batch(&forwards, DAYS, &quotas), two.open_batch(&backwards, DAYS, &quotas)).await;
     let new = |opened: StoreResult<Vec<Result<Opening, Refused>>>| {
@@ -225,8 +225,8 @@ async fn quotas_of_the_relay_count_what_other_nodes_stored() {
     let (one, two) = (store(&url).await, store(&url).await);
     let quotas =
         Quotas { relay_bytes_max: 2048, relay_closing_reserve_bytes: 0, mailboxes_max: 2, ..Quotas::default() };
-    one.open_batch(&[address(1), address(2)], DAYS, &quotas).await.unwrap();
-    assert_eq!(two.open_batch(&[address(3)], DAYS, &quotas).await.unwrap(), [Err(Refused::RelayFull)]);
+    one.open_batch(&[free(1), free(2)], DAYS, &quotas).await.unwrap();
+    assert_eq!(two.open_batch(&[free(3)], DAYS, &quotas).await.unwrap(), [Err(Refused::RelayFull)]);
     for (store, octet) in [(&one, 1), (&two, 2)] {
         store.append_batch(&[append(1, octet, 1024, false)], DAYS, &quotas).await.unwrap()[0].unwrap();
     }
@@ -242,7 +242,7 @@ async fn nodes_that_sweep_at_once_delete_all_and_count_each_once() {
     let Some(cluster) = Cluster::shared() else { return };
     let (url, quotas) = (cluster.database(), Quotas::default());
     let (one, two) = (store(&url).await, store(&url).await);
-    let names: Vec<_> = (0..MAILBOXES).map(address).collect();
+    let names: Vec<_> = (0..MAILBOXES).map(free).collect();
     one.open_batch(&names, DAYS, &quotas).await.unwrap();
     let frames = (0..MAILBOXES).flat_map(|name| (0..3).map(move |octet| append(name, octet, 1024, false)));
     one.append_batch(&frames.collect::<Vec<_>>(), DAYS, &quotas).await.unwrap();

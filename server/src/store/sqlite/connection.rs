@@ -12,9 +12,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITER_CACHE_PAGES: u32 = 4096;
 
 /// One file per step, in order. A database remembers in `user_version` how many it has had.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../migrations/relay/sqlite/0001_mailboxes.sql"),
     include_str!("../../../../migrations/relay/sqlite/0002_tails.sql"),
+    include_str!("../../../../migrations/relay/sqlite/0003_spent_tokens.sql"),
 ];
 
 /// A database file, and how to connect to it.

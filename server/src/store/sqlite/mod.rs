@@ -23,7 +23,7 @@ mod sweep;
 mod upkeep;
 
 use super::{
-    Append, Appended, Days, Head, Opening, Page, Quotas, Refused, Store, StoreError, StoreResult, Totals,
+    Append, Appended, Days, Entry, Head, Open, Opening, Page, Quotas, Refused, Store, StoreError, StoreResult, Totals,
     placement::Mailbox,
 };
 use checkpoint::Checkpoints;
@@ -124,14 +124,13 @@ impl Writer {
 
     fn open_mailboxes(
         &mut self,
-        addresses: &[MailboxAddress],
+        opens: &[Open],
         days: Days,
         quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Opening, Refused>>> {
         let before = self.totals;
-        let opened =
-            self.transact(|connection, hot| open::open_batch(connection, hot, addresses, days, quotas, before))?;
-        self.committed(addresses.len(), opened.totals);
+        let opened = self.transact(|connection, hot| open::open_batch(connection, hot, opens, days, quotas, before))?;
+        self.committed(opens.len(), opened.totals);
         Ok(opened.results)
     }
 
@@ -204,11 +203,11 @@ fn sweep_all(writer: &Mutex<Option<Writer>>, today: ExpiryDay) -> StoreResult<u6
 impl Store for SqliteStore {
     fn open_batch<'a>(
         &'a self,
-        addresses: &'a [MailboxAddress],
+        opens: &'a [Open],
         days: Days,
         quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>> {
-        Box::pin(async move { open_writer(&mut self.writer.lock().await)?.open_mailboxes(addresses, days, quotas) })
+        Box::pin(async move { open_writer(&mut self.writer.lock().await)?.open_mailboxes(opens, days, quotas) })
     }
 
     fn append_batch<'a>(

@@ -2,7 +2,7 @@
 
 use super::hot::{Hot, HotMailbox};
 use super::rows;
-use super::{Days, Head, Opening, Quotas, Refused, StoreResult, Totals};
+use super::{Days, Entry, Head, Open, Opening, Quotas, Refused, StoreResult, Totals};
 use rusqlite::{Connection, TransactionBehavior};
 use twiza_protocol::MailboxAddress;
 
@@ -14,17 +14,17 @@ pub(super) struct Opened {
 pub(super) fn open_batch(
     connection: &mut Connection,
     hot: &mut Hot,
-    addresses: &[MailboxAddress],
+    opens: &[Open],
     days: Days,
     quotas: &Quotas,
     mut totals: Totals,
 ) -> StoreResult<Opened> {
     let before = totals;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut results = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        hot.forget(address);
-        results.push(open(&transaction, address, days, quotas, &mut totals)?);
+    let mut results = Vec::with_capacity(opens.len());
+    for asked in opens {
+        hot.forget(&asked.address);
+        results.push(open(&transaction, asked, days, quotas, &mut totals)?);
     }
     if totals != before {
         rows::update_totals(&transaction, totals)?;
@@ -35,27 +35,36 @@ pub(super) fn open_batch(
 
 fn open(
     connection: &Connection,
-    address: &MailboxAddress,
+    asked: &Open,
     days: Days,
     quotas: &Quotas,
     totals: &mut Totals,
 ) -> StoreResult<Result<Opening, Refused>> {
-    let mut known = HotMailbox::load(connection, address)?;
-    if let Some(expired) = known.take_if(|known| known.expires < days.today) {
-        let slot = expired.mailbox.slot;
-        let (_, bytes) = rows::delete_frames(connection, slot, u64::MAX)?;
-        rows::delete_mailbox(connection, slot)?;
-        totals.frame_bytes = totals.frame_bytes.saturating_sub(bytes);
-        totals.mailboxes = totals.mailboxes.saturating_sub(1);
-    }
+    let address = &asked.address;
+    let (known, expired) = match HotMailbox::load(connection, address)? {
+        Some(known) if known.expires < days.today => (None, Some(known)),
+        known => (known, None),
+    };
     if let Some(mut known) = known {
         if known.expires < days.expires {
             known.age(connection, days.expires)?;
         }
         return Ok(Ok(Opening { is_new: false, head: known.mailbox.head, expires: known.expires }));
     }
-    if totals.mailboxes >= quotas.mailboxes_max {
+    if expired.is_none() && totals.mailboxes >= quotas.mailboxes_max {
         return Ok(Err(Refused::RelayFull));
+    }
+    match asked.entry {
+        Entry::Free => {}
+        Entry::IfThere => return Ok(Err(Refused::TokenRequired)),
+        Entry::Token(mark) if rows::spend(connection, &mark)? => {}
+        Entry::Token(_) => return Ok(Err(Refused::TokenSpent)),
+    }
+    if let Some(HotMailbox { mailbox, .. }) = expired {
+        let (_, bytes) = rows::delete_frames(connection, mailbox.slot, u64::MAX)?;
+        rows::delete_mailbox(connection, mailbox.slot)?;
+        totals.frame_bytes = totals.frame_bytes.saturating_sub(bytes);
+        totals.mailboxes = totals.mailboxes.saturating_sub(1);
     }
     totals.mailboxes += 1;
     insert(connection, address, days)?;

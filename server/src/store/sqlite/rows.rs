@@ -3,7 +3,7 @@
 use super::{Head, Mailbox, StoreError, StoreResult, Totals};
 pub(super) use crate::store::frame_id::{frame_id, integer, last_frame_id, random_slot, sequence_of};
 use rusqlite::{Connection, Row, params};
-use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, FrameDigest, MailboxAddress, Sequence, TokenMark};
 
 /// Octets of a digest that `known` keeps. The frame has all of them.
 const DIGEST_START_BYTES: usize = 8;
@@ -135,6 +135,13 @@ pub(super) fn delete_mailbox(connection: &Connection, slot: i64) -> StoreResult<
 }
 
 /// How much there is.
+/// Spends a token. Tells whether it was not spent before.
+pub(super) fn spend(connection: &Connection, mark: &TokenMark) -> StoreResult<bool> {
+    let mut statement =
+        connection.prepare_cached("insert into spent_token (mark) values (?) on conflict do nothing")?;
+    Ok(statement.execute([mark.as_bytes().as_slice()])? == 1)
+}
+
 pub(super) fn load_totals(connection: &Connection) -> StoreResult<Totals> {
     let mut statement = connection.prepare_cached("select mailboxes, frame_bytes from total")?;
     let mut rows = statement.query([])?;

@@ -1,7 +1,7 @@
 //! SQLite's part: the contract, and what is peculiar to a file.
 
 use super::*;
-use crate::store::contract::{self, DAYS, address, append};
+use crate::store::contract::{self, DAYS, address, append, free};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ async fn a_full_disk_refuses_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
     let quotas = Quotas::default();
-    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     let first = append(1, 1, 4096, false);
     let placed = store.append_batch(std::slice::from_ref(&first), DAYS, &quotas).await.unwrap()[0].unwrap();
 
@@ -67,7 +67,7 @@ async fn swept_octets_leave_the_disk() {
     octets.resize(1024, 0);
     let digest = twiza_protocol::FrameDigest::of(&octets);
     let frame = Append { address: address(1), octets: octets.into(), digest, closing: false };
-    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     store.append_batch(&[frame], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
     let is_there = || {
         std::fs::read_dir(folder.path()).unwrap().any(|entry| {
@@ -84,7 +84,7 @@ async fn swept_octets_leave_the_disk() {
 async fn what_was_acknowledged_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
-    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     let batch: Vec<_> = (0..20).map(|octet| append(1, octet, 1024, false)).collect();
     store.append_batch(&batch, DAYS, &Quotas::default()).await.unwrap();
     let head = store.head(address(1), DAYS.today).await.unwrap();
@@ -99,7 +99,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
 async fn a_tail_of_any_length_is_found_again_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
-    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     drop(store);
     let frames: Vec<_> = (0..70).map(|octet| append(1, octet, 1024, octet == 69)).collect();
     for (place, frame) in (1..).zip(&frames) {
@@ -128,7 +128,7 @@ async fn what_expired_makes_room_in_the_file() {
         store.sweep(days.today).await.unwrap();
         assert_eq!(store.totals().await.unwrap(), Totals::default());
         for name in 1..=10 {
-            store.open_batch(&[address(name)], days, &Quotas::default()).await.unwrap();
+            store.open_batch(&[free(name)], days, &Quotas::default()).await.unwrap();
             let frames: Vec<_> = (0..50).map(|octet| append(name, octet, 4096, false)).collect();
             store.append_batch(&frames, days, &Quotas::default()).await.unwrap();
         }
@@ -142,7 +142,7 @@ async fn what_expired_makes_room_in_the_file() {
 async fn the_log_is_copied_beside_the_writer_and_stays_short() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
-    store.open_batch(&[address(1)], DAYS, &Quotas::default()).await.unwrap();
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     for octet in 0..200 {
         store.append_batch(&[append(1, octet, 1 << 20, false)], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
     }

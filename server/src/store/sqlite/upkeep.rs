@@ -101,14 +101,14 @@ fn frames_by_size(connection: &Connection) -> StoreResult<Vec<FramesOfSize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::contract::{DAYS, address, append};
+    use crate::store::contract::{DAYS, append, free};
     use crate::store::{Quotas, SqliteStore, Store, Totals};
 
     async fn filled(file: &Path) -> SqliteStore {
         crate::private_file::create_if_missing(file).unwrap();
         let store = SqliteStore::open(file).await.unwrap();
         let quotas = Quotas::default();
-        store.open_batch(&[address(1), address(2), address(3)], DAYS, &quotas).await.unwrap();
+        store.open_batch(&[free(1), free(2), free(3)], DAYS, &quotas).await.unwrap();
         let appends = [append(1, 1, 1024, false), append(1, 2, 4096, true), append(2, 3, 1024, false)];
         store.append_batch(&appends, DAYS, &quotas).await.unwrap();
         store

@@ -1,0 +1,214 @@
+//! Opening mailboxes, by whatever right the alliance has at its relay.
+//!
+//! ```text
+//! no grant ─────────▶ open
+//! a grant ──────────▶ open, with the grant
+//! one for tokens ───▶ open as if it were there ── it is not ──▶ open, with a token ◀── purse ◀── issuer
+//! ```
+//!
+//! The relay must not learn from tokens what it does not know already. So a token is shown for one mailbox only, even if no
+//! answer came; and tokens are taken from the issuer in dozens, at times that are not those at which mailboxes are opened.
+
+use super::{Engine, Held};
+use crate::ClientError;
+use crate::relay::{IssuerConnection, RelayConnection, RelayError, Right};
+use crate::store::tokens::{self, Asked, PurseId};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use twiza_protocol::{
+    IssueRequest, MailboxAddress, MailboxKey, Opened, ProblemCode, RelayKey, Token, TokenGrant, TokenKey,
+};
+
+/// Tokens that are asked for at once; fewer, where the grant has not so many left today.
+const BATCHES: [usize; 2] = [32, 4];
+
+/// With fewer tokens than this, more are taken before long.
+const FEW: i64 = 12;
+
+/// More are taken within so many seconds, when nobody can foretell.
+const RESTOCK_WITHIN_SECONDS: u64 = 6 * 3600;
+
+/// Tokens that are tried for one mailbox: what a relay calls spent may have been spent by a copy of this profile.
+const ATTEMPTS: usize = 3;
+
+/// A grant for tokens, at one relay.
+struct Purse<'a> {
+    id: PurseId,
+    grant: TokenGrant,
+    relay: &'a RelayKey,
+}
+
+impl<'a> Purse<'a> {
+    /// # Errors
+    /// [`RelayError::GrantRefused`] for a damaged grant.
+    fn of(grant: &str, relay: &'a RelayKey) -> Result<Self, RelayError> {
+        let id = Sha256::new().chain_update(relay.as_bytes()).chain_update(grant).finalize();
+        let grant = grant.parse().map_err(|_| RelayError::GrantRefused)?;
+        Ok(Self { id: PurseId(id.into()), grant, relay })
+    }
+}
+
+impl Engine {
+    /// Opens a mailbox, or moves its expiry forward.
+    pub(super) async fn open_with(
+        &self,
+        connection: &dyn RelayConnection,
+        mailbox: &MailboxKey,
+        grant: Option<&str>,
+    ) -> Result<Opened, ClientError> {
+        match grant {
+            None => Ok(connection.open(mailbox, Right::None).await?),
+            Some(grant) if TokenGrant::is_one(grant) => self.open_with_token(connection, mailbox, grant).await,
+            Some(grant) => Ok(connection.open(mailbox, Right::Grant(grant)).await?),
+        }
+    }
+
+    async fn open_with_token(
+        &self,
+        connection: &dyn RelayConnection,
+        mailbox: &MailboxKey,
+        grant: &str,
+    ) -> Result<Opened, ClientError> {
+        let purse = Purse::of(grant, connection.key())?;
+        let mut answer = connection.open(mailbox, Right::None).await;
+        for _ in 0..ATTEMPTS {
+            if !matches!(code(&answer), Some(ProblemCode::TokenRequired | ProblemCode::TokenSpent)) {
+                break;
+            }
+            let address = mailbox.address();
+            let token = self.token_for(&purse, &address).await?;
+            answer = connection.open(mailbox, Right::Token(&token)).await;
+            if answer.is_ok() || code(&answer) == Some(ProblemCode::TokenSpent) {
+                let mut step = self.store.begin().await?;
+                tokens::drop_for(&mut step, purse.id, &address).await?;
+                step.commit().await?;
+            }
+        }
+        Ok(answer?)
+    }
+
+    /// The token for a mailbox, which from now on is for no other.
+    async fn token_for(&self, purse: &Purse<'_>, mailbox: &MailboxAddress) -> Result<Token, ClientError> {
+        if let Some(token) = self.assign_token(purse, mailbox).await? {
+            return Ok(token);
+        }
+        self.take_tokens(purse).await?;
+        self.assign_token(purse, mailbox).await?.ok_or_else(|| issuer_error(RelayError::Protocol("no tokens")))
+    }
+
+    async fn assign_token(&self, purse: &Purse<'_>, mailbox: &MailboxAddress) -> Result<Option<Token>, ClientError> {
+        let mut step = self.store.begin().await?;
+        let token = tokens::assign(&mut step, purse.id, mailbox).await?;
+        if token.is_some() && tokens::left(&mut step, purse.id).await? < FEW {
+            let random = u64::from_be_bytes(self.environment.random.array()?);
+            let time = self.environment.clock.unix_seconds().saturating_add(random % RESTOCK_WITHIN_SECONDS);
+            tokens::restock_at(&mut step, purse.id, time).await?;
+        }
+        step.commit().await?;
+        Ok(token)
+    }
+
+    /// Takes more tokens where it is time to. An issuer that cannot be reached has time until there are none.
+    pub(super) async fn restock(&self, Held { row, group }: &Held) -> Result<(), ClientError> {
+        let Some(grant) = &group.alliance().relay()?.grant else { return Ok(()) };
+        if !TokenGrant::is_one(grant) {
+            return Ok(());
+        }
+        let purse = Purse::of(grant, row.relay.key())?;
+        let noted = tokens::restocks_at(&mut *self.store.reader().await?, purse.id).await?;
+        // A clock that was wrong by years when this was noted is no reason to wait for years.
+        let now = self.environment.clock.unix_seconds();
+        let is_time = |time: u64| time <= now || time - now > RESTOCK_WITHIN_SECONDS;
+        if !noted.is_some_and(is_time) {
+            return Ok(());
+        }
+        match self.take_tokens(&purse).await {
+            Err(ClientError::Relay(_)) => Ok(()),
+            taken => taken,
+        }
+    }
+
+    async fn take_tokens(&self, purse: &Purse<'_>) -> Result<(), ClientError> {
+        let issuer = self.environment.connector.issuer(&purse.grant.issuer).map_err(issuer_error)?;
+        let mut result = Ok(());
+        for batch in BATCHES {
+            result = self.take_batch(purse, &issuer, batch).await;
+            if !matches!(&result, Err(ClientError::Relay(RelayError::Issuer(error))) if is_used_up(error)) {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Asks for tokens: those that were asked for before and not answered, or so many new ones.
+    async fn take_batch(
+        &self,
+        purse: &Purse<'_>,
+        issuer: &Arc<dyn IssuerConnection>,
+        batch: usize,
+    ) -> Result<(), ClientError> {
+        let asked = tokens::asked(&mut *self.store.reader().await?, purse.id).await?;
+        let asked = match asked {
+            Some(asked) => asked,
+            None => self.ask_anew(purse, issuer, batch).await?,
+        };
+        let messages = asked.pending.iter().map(|token| *token.message()).collect();
+        let request = IssueRequest { grant: purse.grant.secret.clone(), messages };
+        let answer = issuer.issue(&request).await;
+        if matches!(&answer, Err(error) if !error.is_retryable() || is_used_up(error)) {
+            let mut step = self.store.begin().await?;
+            tokens::drop_asked(&mut step, purse.id).await?;
+            step.commit().await?;
+        }
+        let signatures = answer.map_err(issuer_error)?.signatures;
+        let finished = asked.pending.iter().zip(&signatures);
+        let finished = finished.map(|(pending, signature)| asked.key.finish(pending, purse.relay, signature));
+        let taken: Vec<Token> = finished.filter_map(Result::ok).collect();
+        let mut step = self.store.begin().await?;
+        tokens::keep(&mut step, purse.id, &taken).await?;
+        step.commit().await?;
+        if taken.len() < asked.pending.len() {
+            return Err(issuer_error(RelayError::Protocol("tokens that are not signed")));
+        }
+        Ok(())
+    }
+
+    async fn ask_anew(
+        &self,
+        purse: &Purse<'_>,
+        issuer: &Arc<dyn IssuerConnection>,
+        batch: usize,
+    ) -> Result<Asked, ClientError> {
+        let described = issuer.describe().await.map_err(issuer_error)?;
+        // With a key for each of us, it could tell our tokens apart.
+        if described.token_key.id() != purse.grant.key {
+            return Err(issuer_error(RelayError::Protocol("another token key than the grant's")));
+        }
+        let key: TokenKey = described.token_key;
+        let mut pending = Vec::new();
+        for _ in 0..batch.min(described.tokens_per_request_max) {
+            let nonce = self.environment.random.array()?;
+            let blinded = key.blind(nonce, purse.relay).map_err(|_| RelayError::Protocol("a token key of no use"));
+            pending.push(blinded.map_err(issuer_error)?);
+        }
+        let asked = Asked { key, pending };
+        let mut step = self.store.begin().await?;
+        tokens::set_asked(&mut step, purse.id, &asked).await?;
+        // Another program of this profile may have asked meanwhile: then that is what is asked.
+        let asked = tokens::asked(&mut step, purse.id).await?.unwrap_or(asked);
+        step.commit().await?;
+        Ok(asked)
+    }
+}
+
+fn code(answer: &Result<Opened, RelayError>) -> Option<ProblemCode> {
+    answer.as_ref().err().and_then(RelayError::code)
+}
+
+fn is_used_up(error: &RelayError) -> bool {
+    error.code() == Some(ProblemCode::TokensUsedUp)
+}
+
+fn issuer_error(error: RelayError) -> ClientError {
+    ClientError::Relay(RelayError::Issuer(Box::new(error)))
+}

@@ -1,0 +1,89 @@
+//! How many tokens each grant has had today: a small database of the issuer's own.
+
+use crate::admission::GrantDigest;
+use crate::store::{StoreError, StoreResult};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+use twiza_protocol::ExpiryDay;
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/issuer/0001_issued.sql")];
+
+/// One request for tokens.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// SHA-256 of the grant and the blind messages.
+    pub(super) request: [u8; 32],
+    pub(super) grant: GrantDigest,
+    pub(super) tokens: u64,
+}
+
+/// What was issued today.
+#[derive(Debug)]
+pub(super) struct Ledger(Connection);
+
+impl Ledger {
+    /// Opens the database file, which has to be there.
+    pub(super) fn open(file: &Path) -> StoreResult<Self> {
+        let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "secure_delete", "on")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let applied: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        for migration in MIGRATIONS.get(applied..).ok_or(StoreError::Newer)? {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+        transaction.commit()?;
+        Ok(Self(connection))
+    }
+
+    /// Counts a request, durably, if its grant may still have so many today. One that was counted before is granted
+    /// again. Earlier days are forgotten.
+    pub(super) fn count(&mut self, asked: &Asked, today: ExpiryDay, tokens_per_day_max: u64) -> StoreResult<bool> {
+        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("delete from issued where day < ?", [today.0])?;
+        let (request, grant) = (asked.request.as_slice(), asked.grant.as_bytes().as_slice());
+        let counted = transaction
+            .query_row("select 1 from issued where request = ?", [request], |_| Ok(()))
+            .optional()?
+            .is_some();
+        let of_today = "select coalesce(sum(tokens), 0) from issued where grant_digest = ? and day = ?";
+        let had: u64 = transaction.query_row(of_today, (grant, today.0), |row| row.get(0))?;
+        let may = counted || had.saturating_add(asked.tokens) <= tokens_per_day_max;
+        if may && !counted {
+            let insert = "insert into issued (request, grant_digest, day, tokens) values (?, ?, ?, ?)";
+            transaction.execute(insert, (request, grant, today.0, asked.tokens))?;
+        }
+        transaction.commit()?;
+        Ok(may)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_has_so_many_tokens_a_day_and_repeats_are_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("issued.sqlite3");
+        std::fs::write(&file, "").unwrap();
+        let mut ledger = Ledger::open(&file).unwrap();
+        let asked = |request, grant, tokens| Asked { request: [request; 32], grant: GrantDigest::of(grant), tokens };
+        let day = ExpiryDay(100);
+        assert!(ledger.count(&asked(1, "spring", 6), day, 10).unwrap());
+        assert!(!ledger.count(&asked(2, "spring", 5), day, 10).unwrap());
+        assert!(ledger.count(&asked(3, "autumn", 5), day, 10).unwrap(), "grants are counted apart");
+        assert!(ledger.count(&asked(1, "spring", 6), day, 10).unwrap(), "its answer was lost");
+        assert!(ledger.count(&asked(2, "spring", 4), day, 10).unwrap());
+        drop(ledger);
+        let mut ledger = Ledger::open(&file).unwrap();
+        assert!(!ledger.count(&asked(4, "spring", 1), day, 10).unwrap(), "a start forgets nothing");
+        assert!(ledger.count(&asked(4, "spring", 10), ExpiryDay(101), 10).unwrap(), "another day");
+        let kept: u64 = ledger.0.query_row("select count(*) from issued", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 1, "days before are forgotten");
+    }
+}

@@ -1,0 +1,153 @@
+//! An issuer of tokens: a service beside a relay, on another machine, that knows grants and no mailbox.
+//!
+//! It has a data folder like a relay's, with a token key in it, and the same program serves it. What it signs is blinded
+//! ([`twiza_protocol::token`]), so that neither it nor the relay, nor both together, can tell which grant a mailbox was
+//! opened with. When somebody asks for tokens they see, and from which network address: so clients take tokens ahead of time.
+
+mod http;
+mod ledger;
+
+use crate::admission::{GrantDigest, is_one_of};
+use crate::bodies::Bodies;
+use crate::clock::Clock;
+use crate::descriptors;
+use crate::grants::LiveGrants;
+use crate::places::Places;
+use crate::run::{self, StartError};
+use crate::settings::Settings;
+use axum_server::Handle;
+use ledger::{Asked, Ledger};
+use sha2::{Digest, Sha256};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use twiza_protocol::{
+    IssueRequest, Issued, IssuerDescribe, ProblemCode, RelayAddress, RelayKey, TokenError, TokenKey, TokenSigningKey,
+};
+
+/// Tokens in one request.
+const TOKENS_PER_REQUEST_MAX: usize = 64;
+
+/// An issuer.
+pub(crate) struct Issuer {
+    issuer_key: RelayKey,
+    signing_key: TokenSigningKey,
+    token_key: TokenKey,
+    grants: LiveGrants,
+    ledger: Mutex<Ledger>,
+    tokens_per_day_max: u64,
+    bodies: Bodies,
+    clock: Arc<dyn Clock>,
+}
+
+impl Issuer {
+    fn open(settings: &Settings, issuer_key: RelayKey, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let folder = settings.folder();
+        let signing_key = folder.read_token_key()?;
+        let token_key = signing_key.public()?;
+        let grants = LiveGrants::open(settings.grants_sha256.clone(), folder.grants())?;
+        if grants.now().is_empty() {
+            tracing::warn!("nobody can have tokens: there is no grant yet");
+        }
+        let ledger = Mutex::new(Ledger::open(&folder.prepare_ledger()?)?);
+        let (tokens_per_day_max, bodies) = (settings.tokens_per_day_max, Bodies::new(settings.bodies_bytes_max));
+        Ok(Self { issuer_key, signing_key, token_key, grants, ledger, tokens_per_day_max, bodies, clock })
+    }
+
+    fn describe(&self) -> IssuerDescribe {
+        IssuerDescribe {
+            issuer_key: self.issuer_key,
+            token_key: self.token_key.clone(),
+            tokens_per_request_max: TOKENS_PER_REQUEST_MAX,
+            tokens_per_day_max: self.tokens_per_day_max,
+        }
+    }
+
+    /// Signs blind messages for a grant. Waits for the disk, and calculates for some milliseconds a token.
+    fn issue(&self, request: &IssueRequest) -> Result<Issued, ProblemCode> {
+        if !is_one_of(&request.grant, &self.grants.now()) {
+            return Err(ProblemCode::GrantRequired);
+        }
+        if request.messages.is_empty() || request.messages.len() > TOKENS_PER_REQUEST_MAX {
+            return Err(ProblemCode::MalformedRequest);
+        }
+        // Signed before they are counted: what cannot be signed costs nothing.
+        let signed: Result<_, _> = request.messages.iter().map(|message| self.signing_key.sign(message)).collect();
+        let signatures = signed.map_err(|_: TokenError| ProblemCode::MalformedRequest)?;
+        let asked = asked(request);
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        match ledger.count(&asked, self.clock.now().day(), self.tokens_per_day_max) {
+            Ok(true) => Ok(Issued { signatures }),
+            Ok(false) => Err(ProblemCode::TokensUsedUp),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "tokens could not be counted");
+                Err(ProblemCode::Internal)
+            }
+        }
+    }
+}
+
+fn asked(request: &IssueRequest) -> Asked {
+    let grant = GrantDigest::of(&request.grant);
+    let mut digest = Sha256::new();
+    digest.update(grant.as_bytes());
+    request.messages.iter().for_each(|message| digest.update(message.as_bytes()));
+    Asked { request: digest.finalize().into(), grant, tokens: request.messages.len() as u64 }
+}
+
+/// An issuer that serves.
+#[derive(Debug)]
+pub struct RunningIssuer {
+    address: RelayAddress,
+    served: JoinHandle<std::io::Result<()>>,
+    stopping: JoinHandle<()>,
+}
+
+/// Starts an issuer on a bound listener. Its data folder must have been made ([`crate::cli::init::create_issuer`]). It serves
+/// when this returns, and stops once `shutdown` is cancelled: then wait for [`RunningIssuer::stopped`].
+///
+/// # Errors
+/// [`StartError`].
+pub fn start(
+    settings: &Settings,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<RunningIssuer, StartError> {
+    settings.check()?;
+    let key = settings.folder().read_key()?;
+    let tls = run::tls(settings, &key)?;
+    let address = run::address(settings, listener.local_addr()?, &key)?;
+    let issuer = Arc::new(Issuer::open(settings, key.public(), clock)?);
+    let connections = Places::new(descriptors::connections(settings.connections_max));
+    let handle = Handle::new();
+    let served = run::serve(http::router(issuer), listener, tls, connections, handle.clone())?;
+    let grace = Duration::from_secs(settings.shutdown_seconds);
+    let stopping = tokio::spawn(async move {
+        shutdown.cancelled().await;
+        handle.graceful_shutdown(Some(grace));
+    });
+    tracing::info!(port = address.port(), "issuing tokens");
+    Ok(RunningIssuer { address, served, stopping })
+}
+
+impl RunningIssuer {
+    /// The address under which clients reach the issuer.
+    #[must_use]
+    pub const fn address(&self) -> &RelayAddress {
+        &self.address
+    }
+
+    /// Waits for the issuer to have stopped.
+    ///
+    /// # Errors
+    /// [`StartError::Listener`] where serving failed.
+    pub async fn stopped(self) -> Result<(), StartError> {
+        let served = self.served.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        self.stopping.abort();
+        tracing::info!("stopped");
+        Ok(served?)
+    }
+}
