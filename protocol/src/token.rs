@@ -417,7 +417,8 @@ mod schemas {
             ObjectBuilder::new()
                 .schema_type(Type::String)
                 .description(Some("A token (RFC 9577, section 2.2; type 0x0002) as base64url without padding"))
-                .pattern(Some(crate::encoding::pattern(TOKEN_BYTES)))
+                // The type comes first: 0x0002.
+                .pattern(Some(format!("^AA[I-L][A-Za-z0-9_-]{{{}}}$", TOKEN_BYTES * 4 / 3 - 3)))
                 .into()
         }
     }
@@ -522,6 +523,12 @@ pub struct IssueRequest {
     pub grant: String,
     /// What is to be signed.
     pub messages: Vec<BlindMessage>,
+}
+
+impl std::fmt::Debug for IssueRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IssueRequest({} messages, redacted)", self.messages.len())
+    }
 }
 
 /// What `POST /v1/tokens` answers.

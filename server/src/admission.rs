@@ -19,6 +19,11 @@ impl GrantDigest {
         Self(Sha256::digest(grant.as_bytes()).into())
     }
 
+    /// The digest with these octets.
+    pub(crate) const fn from_bytes(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
     /// The octets of the digest.
     pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -3,8 +3,10 @@
 //! Whatever is there is told, known or not: a file or a table that this program does not explain is pointed out, and not
 //! passed over.
 
+use crate::admission::GrantDigest;
 use crate::calendar;
 use crate::grants::{self, GrantsError};
+use crate::issuer::ledger::Ledger;
 use crate::octets::spoken;
 use crate::settings::{Settings, TransportMode};
 use crate::store::upkeep::{Anatomy, Expiring};
@@ -15,7 +17,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// What a table keeps, by its name and columns.
-const TABLES: [(&str, &[&str], &str); 4] = [
+const TABLES: [(&str, &[&str], &str); 6] = [
     (
         "frame",
         &["id", "digest", "chain", "closing", "octets"],
@@ -35,6 +37,18 @@ const TABLES: [(&str, &[&str], &str); 4] = [
          after which it is deleted. No owner, no group, no time of a day",
     ),
     ("total", &["mailboxes", "frame_bytes"], "how many mailboxes and octets there are in all"),
+    (
+        "spent_token",
+        &["mark"],
+        "a random mark for each token that opened a mailbox, so that it opens no other. No mailbox, no grant, no day: not even \
+         with the issuer's machine can it be told for which grant a token was given",
+    ),
+    (
+        "issued",
+        &["request", "grant_digest", "day", "tokens"],
+        "for each request for tokens of the last day on which there was one: the grant's digest, the day, how many, and a digest \
+         of the blinded messages. Not which tokens they became",
+    ),
 ];
 
 /// What is never there, so that it cannot be found.
@@ -45,6 +59,13 @@ const NOT_THERE: [&str; 4] = [
      do; and what is written in one go, as the newest changes show, may belong together)",
     "who was connected, from where and with what: neither stored nor logged",
     "what has expired: it was overwritten, as far as the disk does what it is told (flash may keep old copies)",
+];
+
+/// What is never at an issuer.
+const NOT_AT_ISSUER: [&str; 3] = [
+    "which tokens were given for which grant: they are signed blindly, and the blinding is with the members",
+    "which mailboxes were opened with them, and anything that is written: that is at the relay, encrypted",
+    "who asked, and from where: neither stored nor logged",
 ];
 
 /// A report.
@@ -60,10 +81,12 @@ pub struct Report {
     pub expiring: Vec<Expiring>,
     /// Labels of grants and the days on which they were made.
     pub grants: Vec<(String, String)>,
+    /// At an issuer: labels of grants, the day, and how many tokens they had on it.
+    pub issued: Vec<(String, String, u64)>,
     /// What else is told by the machine.
     pub beyond: Vec<&'static str>,
     /// What is not told.
-    pub not_there: [&'static str; 4],
+    pub not_there: &'static [&'static str],
 }
 
 /// A file.
@@ -121,8 +144,43 @@ pub fn report(settings: &Settings, database: &dyn Upkeep) -> Result<Report, Seiz
         frames_by_size,
         expiring: database.expiring()?,
         grants: grants.into_iter().map(|grant| (grant.label, grant.made)).collect(),
+        issued: Vec::new(),
         beyond: beyond(settings),
-        not_there: NOT_THERE,
+        not_there: &NOT_THERE,
+    })
+}
+
+/// Looks through an issuer's folder.
+///
+/// # Errors
+/// [`SeizureError`].
+pub fn report_of_issuer(settings: &Settings) -> Result<Report, SeizureError> {
+    let folder = settings.folder();
+    let files = files(settings).map_err(|source| SeizureError::Folder { folder: settings.data.clone(), source })?;
+    let grants = grants::read(&folder.grants())?;
+    let label = |digest: &GrantDigest| {
+        let known = grants.iter().find(|grant| grant.sha256 == *digest);
+        known.map_or_else(
+            || "that is listed by its digest, or gone".to_owned(),
+            |grant| format!("called {}", grant.label),
+        )
+    };
+    let (tables, issued) = if folder.ledger().exists() {
+        let ledger = Ledger::open(&folder.ledger())?;
+        (ledger.tables()?, ledger.issued()?)
+    } else {
+        Default::default()
+    };
+    let issued = issued.into_iter().map(|issued| (label(&issued.grant), calendar::written(issued.day), issued.tokens));
+    Ok(Report {
+        files,
+        tables: tables.into_iter().map(explained).collect(),
+        frames_by_size: Vec::new(),
+        expiring: Vec::new(),
+        issued: issued.collect(),
+        grants: grants.iter().map(|grant| (grant.label.clone(), grant.made.clone())).collect(),
+        beyond: beyond(settings),
+        not_there: &NOT_AT_ISSUER,
     })
 }
 
@@ -140,7 +198,7 @@ fn files(settings: &Settings) -> io::Result<Vec<File>> {
 fn file_tells(name: &str, settings: &Settings) -> String {
     let host = settings.public_host.as_deref().unwrap_or("none set");
     match name {
-        "relay.key" => "the relay's own key: with it, one can pose as this relay. It opens no frame".to_owned(),
+        "relay.key" => "the relay's (or issuer's) own key: with it, one can pose as it. It opens no frame".to_owned(),
         "relay.crt" => format!("the relay's public key, and the host names it was made for ({host})"),
         "relay.toml" => format!("the settings: host name ({host}), port, limits, days of retention"),
         "grants.toml" => "labels, days and digests of grants: the labels are your words. The grants themselves are not there".to_owned(),
@@ -154,6 +212,10 @@ fn file_tells(name: &str, settings: &Settings) -> String {
              to last, and in which order. It is folded into the database and begins anew all the time"
                 .to_owned()
         }
+        "token.key" => "the key that tokens are signed with: with it, one can make tokens without a grant, and so open mailboxes at \
+                        the relays that take them. It tells nothing of tokens that were given"
+            .to_owned(),
+        "issued.sqlite3" => "how many tokens were given on the last day (below)".to_owned(),
         "relay.sqlite3-shm" => "an index of the file before, for the running relay".to_owned(),
         _ => "not the relay's: see for yourself what it tells, and remove it if it does not belong here".to_owned(),
     }
@@ -201,8 +263,11 @@ impl std::fmt::Display for Report {
                 "  to be deleted after {day}: {mailboxes} mailboxes, {closed} of them closed; {frames} frames, {size}"
             )?;
         }
-        if self.expiring.is_empty() {
-            writeln!(f, "  nothing: no mailbox was opened yet, or all have expired")?;
+        for (grant, day, tokens) in &self.issued {
+            writeln!(f, "  {tokens} tokens on {day} for a grant {grant}")?;
+        }
+        if self.expiring.is_empty() && self.issued.is_empty() {
+            writeln!(f, "  nothing: nothing was opened or given yet, or all has expired")?;
         }
         for size in &self.frames_by_size {
             writeln!(f, "  {} frames of {}", size.frames, spoken(size.bytes))?;

@@ -16,7 +16,11 @@ pub struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = Settings::load(&arguments.data.folder())?;
-    let report = seizure::report(&settings, &*existing_database(&settings)?)?;
+    let report = if settings.folder().is_issuer() {
+        seizure::report_of_issuer(&settings)?
+    } else {
+        seizure::report(&settings, &*existing_database(&settings)?)?
+    };
     if arguments.json {
         return print(&serde_json::json!({ "version": 1, "report": report }).to_string());
     }

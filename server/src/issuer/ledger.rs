@@ -1,6 +1,8 @@
 //! How many tokens each grant has had today: a small database of the issuer's own.
 
 use crate::admission::GrantDigest;
+use crate::store::sqlite::tables;
+use crate::store::upkeep::Table;
 use crate::store::{StoreError, StoreResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::path::Path;
@@ -12,20 +14,28 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/issuer/0001_iss
 
 /// One request for tokens.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// SHA-256 of the grant and the blind messages.
-    pub(super) request: [u8; 32],
-    pub(super) grant: GrantDigest,
-    pub(super) tokens: u64,
+    pub(crate) request: [u8; 32],
+    pub(crate) grant: GrantDigest,
+    pub(crate) tokens: u64,
+}
+
+/// What a grant had on a day.
+#[derive(Debug)]
+pub(crate) struct OfDay {
+    pub(crate) grant: GrantDigest,
+    pub(crate) day: ExpiryDay,
+    pub(crate) tokens: u64,
 }
 
 /// What was issued today.
 #[derive(Debug)]
-pub(super) struct Ledger(Connection);
+pub(crate) struct Ledger(Connection);
 
 impl Ledger {
     /// Opens the database file, which has to be there.
-    pub(super) fn open(file: &Path) -> StoreResult<Self> {
+    pub(crate) fn open(file: &Path) -> StoreResult<Self> {
         let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "secure_delete", "on")?;
@@ -42,7 +52,7 @@ impl Ledger {
 
     /// Counts a request, durably, if its grant may still have so many today. One that was counted before is granted
     /// again. Earlier days are forgotten.
-    pub(super) fn count(&mut self, asked: &Asked, today: ExpiryDay, tokens_per_day_max: u64) -> StoreResult<bool> {
+    pub(crate) fn count(&mut self, asked: &Asked, today: ExpiryDay, tokens_per_day_max: u64) -> StoreResult<bool> {
         let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("delete from issued where day < ?", [today.0])?;
         let (request, grant) = (asked.request.as_slice(), asked.grant.as_bytes().as_slice());
@@ -59,6 +69,22 @@ impl Ledger {
         }
         transaction.commit()?;
         Ok(may)
+    }
+
+    /// All that is kept, added up.
+    pub(crate) fn issued(&self) -> StoreResult<Vec<OfDay>> {
+        let all =
+            "select grant_digest, day, sum(tokens) from issued group by grant_digest, day order by day, grant_digest";
+        let mut statement = self.0.prepare(all)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let of_day =
+            |(grant, day, tokens)| OfDay { grant: GrantDigest::from_bytes(grant), day: ExpiryDay(day), tokens };
+        Ok(rows.map(|row| row.map(of_day)).collect::<Result<_, _>>()?)
+    }
+
+    /// The tables, for whoever wants to know what there is.
+    pub(crate) fn tables(&self) -> StoreResult<Vec<Table>> {
+        tables(&self.0)
     }
 }
 

@@ -5,7 +5,7 @@
 //! opened with. When somebody asks for tokens they see, and from which network address: so clients take tokens ahead of time.
 
 mod http;
-mod ledger;
+pub(crate) mod ledger;
 
 use crate::admission::{GrantDigest, is_one_of};
 use crate::bodies::Bodies;

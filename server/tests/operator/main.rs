@@ -2,6 +2,7 @@
 
 mod confinement;
 mod doctor;
+mod issuer;
 mod manual;
 mod program;
 mod told;

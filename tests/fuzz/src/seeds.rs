@@ -24,9 +24,9 @@ use twiza_crypto::seal::seal_payload;
 use twiza_crypto::vault::{self, VaultCost};
 use twiza_crypto::{GroupState, StateChanges, credential, fuzzing, wire};
 use twiza_protocol::{
-    AdmissionMode, Chain, CoarseTime, Describe, ExpiryDay, FrameDigest, FrameSize, Limits, MailboxKey, OpenRequest,
-    Opened, PROTOCOL_VERSION, Problem, ProblemCode, Receipt, Record, RelaySigningKey, Request, Sequence, Verb,
-    WatchEntry, WatchRequest,
+    AdmissionMode, Chain, CoarseTime, Describe, ExpiryDay, FrameDigest, FrameSize, IssueRequest, Issued,
+    IssuerDescribe, Limits, MailboxKey, OpenRequest, Opened, PROTOCOL_VERSION, Problem, ProblemCode, Receipt, Record,
+    RelaySigningKey, Request, Sequence, TokenGrant, TokenSigningKey, Verb, WatchEntry, WatchRequest,
 };
 
 /// Where seeds are kept.
@@ -105,6 +105,20 @@ fn of_protocol() -> Result<Seeds> {
         Record::Lagging { slot: 4 },
     ];
     let records: Vec<u8> = records.iter().flat_map(Record::encode).collect();
+    let token_key =
+        TokenSigningKey::from_pem(include_str!("../../../protocol/tests/vectors/token_key.pem"))?.public()?;
+    let token = serde_json::from_str(include_str!("../../../protocol/tests/vectors/token.json"))?;
+    let (issuer, id, secret) = (fixture::relay(), token_key.id(), "secret".to_owned());
+    let grant = TokenGrant { issuer, key: id, secret: secret.clone() };
+    let issuer = IssuerDescribe {
+        issuer_key: relay.public(),
+        token_key: token_key.clone(),
+        tokens_per_request_max: 64,
+        tokens_per_day_max: 1000,
+    };
+    // Zeros, as base64url.
+    let asked = IssueRequest { grant: secret, messages: vec!["A".repeat(342).parse()?] };
+    let issued = Issued { signatures: vec!["A".repeat(342).parse()?] };
     let https = format!("https://relay.example/{}", relay.public());
     let ipv6 = format!("twiza://[2001:db8::1]:443/{}", relay.public());
     Ok(vec![
@@ -112,11 +126,17 @@ fn of_protocol() -> Result<Seeds> {
         ("relay_address", "pinned", fixture::relay().to_string().into_bytes()),
         ("relay_address", "web", https.into_bytes()),
         ("relay_address", "ipv6", ipv6.into_bytes()),
+        ("relay_address", "grant", grant.to_string().into_bytes()),
+        ("relay_address", "token_key", token_key.to_string().into_bytes()),
         ("relay_address", "key", address.to_string().into_bytes()),
         ("problem", "busy", serde_json::to_vec(&busy)?),
         ("problem", "skewed", serde_json::to_vec(&skewed)?),
         ("api", "describe", serde_json::to_vec(&describe)?),
         ("api", "open", serde_json::to_vec(&OpenRequest { grant: Some("secret".to_owned()), token: None })?),
+        ("api", "token", serde_json::to_vec(&OpenRequest { grant: None, token: Some(token) })?),
+        ("api", "issuer", serde_json::to_vec(&issuer)?),
+        ("api", "asked", serde_json::to_vec(&asked)?),
+        ("api", "issued", serde_json::to_vec(&issued)?),
         ("api", "opened", serde_json::to_vec(&opened)?),
         ("api", "watch", serde_json::to_vec(&watch)?),
         ("api", "receipt", serde_json::to_vec(&receipt)?),

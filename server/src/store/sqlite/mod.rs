@@ -37,6 +37,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 use twiza_protocol::{ExpiryDay, MailboxAddress, Sequence};
 pub use upkeep::SqliteUpkeep;
+pub(crate) use upkeep::tables;
 
 /// Mailboxes in an SQLite file.
 #[derive(Debug)]

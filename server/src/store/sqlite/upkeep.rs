@@ -75,7 +75,7 @@ fn expiring(row: &Row<'_>) -> StoreResult<Expiring> {
     })
 }
 
-fn tables(connection: &Connection) -> StoreResult<Vec<Table>> {
+pub(crate) fn tables(connection: &Connection) -> StoreResult<Vec<Table>> {
     let mut names = connection
         .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' order by name")?;
     let mut columns = connection.prepare("select name from pragma_table_xinfo(?) where hidden = 0 order by cid")?;
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(anatomy.frames_by_size, sizes);
         assert_eq!(
             anatomy.tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(),
-            ["frame", "known", "mailbox", "total"]
+            ["frame", "known", "mailbox", "spent_token", "total"]
         );
         store.close().await;
     }

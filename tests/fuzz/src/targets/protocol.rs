@@ -6,8 +6,9 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use twiza_protocol::proof::Proof;
 use twiza_protocol::{
-    Describe, Frame, FrameDigest, FrameSize, MailboxAddress, OpenRequest, Opened, PassProof, Problem, Receipt, Record,
-    RecordDecoder, RelayAddress, RelayKey, StreamError, WatchRequest,
+    Describe, Frame, FrameDigest, FrameSize, IssueRequest, Issued, IssuerDescribe, MailboxAddress, OpenRequest, Opened,
+    PassProof, Problem, Receipt, Record, RecordDecoder, RelayAddress, RelayKey, StreamError, TokenGrant, TokenKey,
+    WatchRequest,
 };
 
 /// A frame has one of six lengths.
@@ -28,13 +29,17 @@ fn text<T: FromStr + Display + PartialEq + Debug>(data: &[u8]) -> bool {
     true
 }
 
-/// A relay's address, and the texts of keys and addresses.
+/// A relay's address, and the texts of keys, addresses and grants for tokens.
 pub fn relay_address(data: &[u8]) -> bool {
     let host = RelayAddress::from_str(&String::from_utf8_lossy(data)).map(|address| address.host().to_owned());
     if let Ok(host) = host {
         assert!(!host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '\\']), "{host:?} is no host");
     }
-    text::<RelayAddress>(data) | text::<MailboxAddress>(data) | text::<RelayKey>(data)
+    text::<RelayAddress>(data)
+        | text::<MailboxAddress>(data)
+        | text::<RelayKey>(data)
+        | text::<TokenGrant>(data)
+        | text::<TokenKey>(data)
 }
 
 /// A proof as a header has it.
@@ -62,6 +67,9 @@ pub fn api(data: &[u8]) -> bool {
         | json::<Opened>(data)
         | json::<WatchRequest>(data)
         | json::<Receipt>(data)
+        | json::<IssuerDescribe>(data)
+        | json::<IssueRequest>(data)
+        | json::<Issued>(data)
 }
 
 /// The records of a page or a watch, as they come in pieces: the first octet says how large the pieces are.
