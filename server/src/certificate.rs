@@ -4,9 +4,10 @@
 //! address, and nothing else of the certificate counts. It tells no date: it is valid from 1975 to 4096.
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ResolvesServerCert, WantsServerCert};
+use rustls::{ConfigBuilder, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
 use twiza_protocol::RelaySigningKey;
@@ -67,15 +68,28 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
         .map_err(|source| TlsError::File { path: path.display().to_string(), source })
 }
 
+/// TLS with certificates that come and go.
+pub(crate) fn resolving(resolver: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, rustls::Error> {
+    let mut config = server_config()?.with_cert_resolver(resolver);
+    config.alpn_protocols = alpn();
+    Ok(config)
+}
+
 fn configure(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<ServerConfig>, TlsError> {
+    let mut config = server_config()?.with_single_cert(chain, key)?;
+    config.alpn_protocols = alpn();
+    Ok(Arc::new(config))
+}
+
+fn server_config() -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, rustls::Error> {
     // This provider prefers the hybrid X25519MLKEM768 (feature `prefer-post-quantum`).
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = ALPN.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(Arc::new(config))
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13])?;
+    Ok(builder.with_no_client_auth())
+}
+
+fn alpn() -> Vec<Vec<u8>> {
+    ALPN.iter().map(|protocol| protocol.to_vec()).collect()
 }
 
 #[cfg(test)]

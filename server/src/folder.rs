@@ -6,6 +6,8 @@
 //! relay.crt       the self-signed certificate, public
 //! grants.toml     labels and digests of grants, where there are any
 //! relay.sqlite3   mailboxes and frames
+//! acme.pem        with ACME: the certificate and its key
+//! acme.account    with ACME: the key by which the authority knows this relay
 //!
 //! token.key       an issuer's RSA key, as PEM: where it is, the folder is an issuer's and has no mailboxes
 //! issued.sqlite3  how many tokens each grant has had today
@@ -222,6 +224,18 @@ impl Folder {
     #[must_use]
     pub fn key(&self) -> PathBuf {
         self.0.join("relay.key")
+    }
+
+    /// The certificate that ACME got, with its key.
+    #[must_use]
+    pub fn acme_certificate(&self) -> PathBuf {
+        self.0.join("acme.pem")
+    }
+
+    /// The key of the account at the authority.
+    #[must_use]
+    pub fn acme_account(&self) -> PathBuf {
+        self.0.join("acme.account")
     }
 
     /// An issuer's token key.

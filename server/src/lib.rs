@@ -8,6 +8,7 @@
 //! Each layer depends on those to its right only. The relay links no MLS and no decryption: that it cannot read is
 //! a fact of the build, and `tests/no_openmls.rs` checks it. [`run::start`] starts one inside another program.
 
+mod acme;
 pub mod admission;
 pub mod backup;
 mod bodies;

@@ -4,6 +4,7 @@
 //! stop: accept no more ─▶ end watches, finish requests ─▶ drain the writer ─▶ fold the log ─▶ return
 //! ```
 
+use crate::acme::Acme;
 use crate::bodies::Bodies;
 use crate::certificate;
 use crate::clock::Clock;
@@ -145,7 +146,7 @@ pub async fn start_on(
     if admission.admits_nobody() {
         tracing::warn!("nobody can open a mailbox: admission is \"grant\", and there is no grant yet");
     }
-    let tls = tls(&settings, &key)?;
+    let mut tls = tls(&settings, &key)?;
     let address = address(&settings, listener.local_addr()?, &key)?;
 
     let hub = Arc::new(Hub::default());
@@ -181,6 +182,7 @@ pub async fn start_on(
     let handle = Handle::new();
     let (metrics_address, telling) = tell_metrics(&settings, &relay, &shutdown).await?.unzip();
     let router = if telling.is_some() { http::counted(relay.clone()) } else { http::router(relay.clone()) };
+    let certifying = tls.keep(shutdown.clone());
     let served = serve(router, listener, tls, relay.connections.clone(), handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
@@ -188,7 +190,7 @@ pub async fn start_on(
         handle.graceful_shutdown(Some(grace));
     });
     tracing::info!(port = address.port(), "listening");
-    let background = [sweeping, following, stopping].into_iter().chain(telling).collect();
+    let background = [sweeping, following, stopping].into_iter().chain(telling).chain(certifying).collect();
     Ok(Running { address, metrics_address, relay, served, background, writer_stop, writing })
 }
 
@@ -237,6 +239,19 @@ impl Running {
     }
 }
 
+/// How connections are protected, and what sees to it.
+pub(crate) struct Tls {
+    config: Option<Arc<ServerConfig>>,
+    acme: Option<Acme>,
+}
+
+impl Tls {
+    /// What has to go on as long as connections are taken, if anything.
+    pub(crate) fn keep(&mut self, stop: CancellationToken) -> Option<JoinHandle<()>> {
+        self.acme.take().map(|acme| tokio::spawn(acme.keep(stop)))
+    }
+}
+
 async fn tell_metrics(
     settings: &Settings,
     relay: &Arc<Relay>,
@@ -257,13 +272,18 @@ fn writer_settings(settings: &Settings) -> WriterSettings {
     }
 }
 
-pub(crate) fn tls(settings: &Settings, key: &RelaySigningKey) -> Result<Option<Arc<ServerConfig>>, StartError> {
+pub(crate) fn tls(settings: &Settings, key: &RelaySigningKey) -> Result<Tls, StartError> {
     let configured = match (settings.transport, &settings.certificate_file, &settings.private_key_file) {
-        (TransportMode::Plain, ..) => return Ok(None),
+        (TransportMode::Plain, ..) => return Ok(Tls { config: None, acme: None }),
+        (TransportMode::Acme, ..) => {
+            let prepared = Acme::prepare(settings).map_err(|error| StartError::Tls(error.to_string()));
+            return prepared.map(|(config, acme)| Tls { config: Some(config), acme: Some(acme) });
+        }
         (TransportMode::WebPki, Some(certificate), Some(private)) => certificate::web_pki(certificate, private),
         _ => certificate::pinned(key, &settings.folder().certificate()),
     };
-    configured.map(Some).map_err(|error| StartError::Tls(error.to_string()))
+    let config = configured.map_err(|error| StartError::Tls(error.to_string()))?;
+    Ok(Tls { config: Some(config), acme: None })
 }
 
 /// The address that people are told of a relay that does not run: with port 0 to listen at, it has the default port.
@@ -283,7 +303,7 @@ pub(crate) fn address(
 ) -> Result<RelayAddress, RelayAddressError> {
     let transport = match settings.transport {
         TransportMode::Pinned => Transport::Pinned,
-        TransportMode::WebPki | TransportMode::Plain => Transport::WebPki,
+        TransportMode::WebPki | TransportMode::Acme | TransportMode::Plain => Transport::WebPki,
     };
     let host = match (&settings.public_host, bound) {
         (Some(host), _) => host.clone(),
@@ -297,12 +317,12 @@ pub(crate) fn address(
 pub(crate) fn serve(
     router: Router,
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Tls,
     connections: Places,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
     let service = router.into_make_service();
-    Ok(match tls {
+    Ok(match tls.config {
         Some(config) => {
             let mut server =
                 from_tcp_rustls(listener, RustlsConfig::from_config(config))?.map(|tls| Bounded::new(tls, connections));

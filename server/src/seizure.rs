@@ -212,6 +212,10 @@ fn file_tells(name: &str, settings: &Settings) -> String {
              to last, and in which order. It is folded into the database and begins anew all the time"
                 .to_owned()
         }
+        "acme.pem" => "the certificate that an authority gave for the host name, and its key: with it, one can pose as this host to \
+                       browsers, and to clients until they see that receipts are by another key"
+            .to_owned(),
+        "acme.account" => "the key by which the authority knows this relay".to_owned(),
         "token.key" => "the key that tokens are signed with: with it, one can make tokens without a grant, and so open mailboxes at \
                         the relays that take them. It tells nothing of tokens that were given"
             .to_owned(),

@@ -23,6 +23,8 @@ pub enum TransportMode {
     /// A certificate authority.
     #[value(name = "webpki")]
     WebPki,
+    /// A certificate authority, from which the relay gets its certificates itself.
+    Acme,
     /// A proxy on the same machine.
     Plain,
 }
@@ -73,6 +75,10 @@ pub struct Settings {
     pub certificate_file: Option<PathBuf>,
     /// With `webpki`: its private key, PEM.
     pub private_key_file: Option<PathBuf>,
+    /// With `acme`: the authority's directory.
+    pub acme_directory: String,
+    /// With `acme`: who vouches for the authority itself, PEM, where it is not one that the web trusts.
+    pub acme_root_file: Option<PathBuf>,
     /// Who may open mailboxes.
     pub admission: AdmissionMode,
     /// With `grant`: digests of grants, beside those of the file that `grant new` keeps. Their `Debug` shows nothing.
@@ -126,6 +132,8 @@ impl Default for Settings {
             transport: TransportMode::Pinned,
             certificate_file: None,
             private_key_file: None,
+            acme_directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            acme_root_file: None,
             admission: AdmissionMode::Open,
             grants_sha256: Vec::new(),
             token_keys: Vec::new(),
@@ -261,6 +269,15 @@ impl Settings {
                 "tokens_per_day_max has to be between 1 and 1099511627776",
             ),
             (
+                self.transport != TransportMode::Acme || self.public_host.as_deref().is_some_and(is_domain),
+                "transport \"acme\" needs public_host, and a domain name in it: authorities vouch for names",
+            ),
+            (
+                self.transport != TransportMode::Acme || self.database.is_none(),
+                "transport \"acme\" is for one machine: where several nodes share a database, let the load balancer have the \
+                 certificate, and set transport \"plain\" or \"webpki\"",
+            ),
+            (
                 self.admission == AdmissionMode::Grant || self.grants_sha256.is_empty() || self.folder().is_issuer(),
                 "grants_sha256 lists grants, but anybody may use this relay: set admission = \"grant\" as well",
             ),
@@ -304,6 +321,10 @@ impl Settings {
     }
 }
 
+fn is_domain(host: &str) -> bool {
+    host.contains('.') && !host.contains('[') && host.parse::<std::net::IpAddr>().is_err()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +344,7 @@ mod tests {
             "public_host",
             "public_port",
             "certificate_file",
+            "acme_root_file",
             "metrics_listen",
         ]) {
             assert!(EXAMPLE.contains(key), "{key} is missing");
@@ -349,7 +371,14 @@ mod tests {
         let grants_without = Settings { grants_sha256, ..Settings::default() };
         let plain_outside = Settings { transport: TransportMode::Plain, ..Settings::default() };
         let told_outside = Settings { metrics_listen: "0.0.0.0:9100".parse().ok(), ..Settings::default() };
-        for settings in [grants_without, plain_outside, told_outside] {
+        let acme = |host: Option<&str>| Settings {
+            transport: TransportMode::Acme,
+            public_host: host.map(str::to_owned),
+            ..Settings::default()
+        };
+        acme(Some("relay.example.org")).check().unwrap();
+        let [nameless, numbered, short] = [None, Some("192.0.2.1"), Some("localhost")].map(acme);
+        for settings in [grants_without, plain_outside, told_outside, nameless, numbered, short] {
             assert!(matches!(settings.check(), Err(SettingsError::Senseless(_))));
         }
     }

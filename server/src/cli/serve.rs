@@ -113,10 +113,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// What the relay touches once it serves.
 fn reach(settings: &Settings) -> Reach {
     let certificate = settings.certificate_file.iter().chain(&settings.private_key_file).cloned();
+    let is_acme = settings.transport == TransportMode::Acme;
+    // Where names are looked up.
+    let names = ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
+    let names = names.iter().filter(|_| is_acme).map(PathBuf::from).chain(settings.acme_root_file.clone());
     // SQLite's source of randomness.
-    let reads = certificate.chain(["/dev/urandom".into()]).collect();
+    let reads = certificate.chain(names).chain(["/dev/urandom".into()]).collect();
     let binds = settings.metrics_listen.iter().map(SocketAddr::port).collect();
-    Reach { folders: vec![settings.data.clone()], reads, binds, connects: false }
+    Reach { folders: vec![settings.data.clone()], reads, binds, connects: is_acme }
 }
 
 async fn serve(settings: Settings, listener: TcpListener) -> anyhow::Result<()> {

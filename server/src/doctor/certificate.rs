@@ -21,6 +21,7 @@ pub(super) fn examine(settings: &Settings, key: &RelaySigningKey, clock: &dyn Cl
         (TransportMode::Plain, ..) => vec![Finding::ok(SUBJECT, "the proxy has it; look at it there")],
         (TransportMode::WebPki, Some(chain), Some(private)) => web_pki(settings, chain, private, clock.now()),
         (TransportMode::WebPki, ..) => Vec::new(),
+        (TransportMode::Acme, ..) => acme(settings, clock.now()),
         (TransportMode::Pinned, ..) => match certificate::pinned(key, &settings.folder().certificate()) {
             Ok(_) => vec![Finding::ok(SUBJECT, "the relay's own, by its own key; it does not expire")],
             Err(error) => {
@@ -32,6 +33,22 @@ pub(super) fn examine(settings: &Settings, key: &RelaySigningKey, clock: &dyn Cl
             }
         },
     }
+}
+
+fn acme(settings: &Settings, now: CoarseTime) -> Vec<Finding> {
+    let file = settings.folder().acme_certificate();
+    let public_port = settings.public_port.unwrap_or(settings.listen.port());
+    let port = (public_port != 443).then(|| {
+        let found = format!("people are told port {public_port}, and the authority looks at port 443 alone");
+        Finding::attention(SUBJECT, found, "listen at 443, or let 443 lead here and set public_port = 443")
+    });
+    let found = if file.exists() {
+        good_for(settings, &file, now)
+    } else {
+        let found = "none yet: the relay gets it when it serves";
+        vec![Finding::attention(SUBJECT, found, "start it; if there is none a minute later, its log says why")]
+    };
+    port.into_iter().chain(found).collect()
 }
 
 fn web_pki(settings: &Settings, chain: &Path, private: &Path, now: CoarseTime) -> Vec<Finding> {
@@ -51,17 +68,19 @@ fn web_pki(settings: &Settings, chain: &Path, private: &Path, now: CoarseTime) -
         Ok(false) => {}
         Err(error) => findings.push(Finding::wrong(SUBJECT, error.to_string(), "let the relay's user read it")),
     }
+    findings.extend(good_for(settings, chain, now));
+    findings
+}
+
+/// Until when the first certificate of a file is good, and for whom.
+fn good_for(settings: &Settings, chain: &Path, now: CoarseTime) -> Vec<Finding> {
     let der = CertificateDer::from_pem_file(chain).ok();
     let parsed = der.as_ref().and_then(|der| Some(X509Certificate::from_der(der).ok()?.1));
     let Some(parsed) = parsed else {
-        findings.push(Finding::wrong(
-            SUBJECT,
-            "it cannot be read",
-            "certificate_file has to be PEM, the server's first",
-        ));
-        return findings;
+        let advice = "it has to be PEM, the server's first";
+        return vec![Finding::wrong(SUBJECT, format!("{} cannot be read", chain.display()), advice)];
     };
-    findings.push(days(&parsed, now));
+    let mut findings = vec![days(&parsed, now)];
     findings.extend(settings.public_host.as_deref().and_then(|host| name(&parsed, host)));
     findings
 }

@@ -60,7 +60,7 @@ fn at_home(settings: &Settings) -> Place {
 fn protection(settings: &Settings, key: &RelaySigningKey) -> Protection {
     match settings.transport {
         TransportMode::Pinned => Protection::Pinned(key.public()),
-        TransportMode::WebPki => Protection::WebPki,
+        TransportMode::WebPki | TransportMode::Acme => Protection::WebPki,
         TransportMode::Plain => Protection::None,
     }
 }

@@ -102,7 +102,7 @@ fn asked(request: &IssueRequest) -> Asked {
 pub struct RunningIssuer {
     address: RelayAddress,
     served: JoinHandle<std::io::Result<()>>,
-    stopping: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
 }
 
 /// Starts an issuer on a bound listener. Its data folder must have been made ([`crate::cli::init::create_issuer`]). It serves
@@ -118,11 +118,12 @@ pub fn start(
 ) -> Result<RunningIssuer, StartError> {
     settings.check()?;
     let key = settings.folder().read_key()?;
-    let tls = run::tls(settings, &key)?;
+    let mut tls = run::tls(settings, &key)?;
     let address = run::address(settings, listener.local_addr()?, &key)?;
     let issuer = Arc::new(Issuer::open(settings, key.public(), clock)?);
     let connections = Places::new(descriptors::connections(settings.connections_max));
     let handle = Handle::new();
+    let certifying = tls.keep(shutdown.clone());
     let served = run::serve(http::router(issuer), listener, tls, connections, handle.clone())?;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let stopping = tokio::spawn(async move {
@@ -130,7 +131,8 @@ pub fn start(
         handle.graceful_shutdown(Some(grace));
     });
     tracing::info!(port = address.port(), "issuing tokens");
-    Ok(RunningIssuer { address, served, stopping })
+    let background = [stopping].into_iter().chain(certifying).collect();
+    Ok(RunningIssuer { address, served, background })
 }
 
 impl RunningIssuer {
@@ -146,7 +148,7 @@ impl RunningIssuer {
     /// [`StartError::Listener`] where serving failed.
     pub async fn stopped(self) -> Result<(), StartError> {
         let served = self.served.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        self.stopping.abort();
+        self.background.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
         Ok(served?)
     }

@@ -1,5 +1,6 @@
 //! What an operator types to look after a relay, and what the program does by itself to keep it safe.
 
+mod acme;
 mod confinement;
 mod doctor;
 mod issuer;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 use twiza_protocol::RelayAddress;
 
-fn relay(arguments: &[&str], data: &Path) -> Command {
+pub(crate) fn relay(arguments: &[&str], data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twiza-relay"));
     command.env_clear().args(arguments).arg("--data").arg(data);
     command
