@@ -173,7 +173,12 @@ impl<'a> Context<'a> {
     /// Synchronises before showing what is stored. Where the relay cannot be reached, what is stored must do.
     pub(crate) async fn refresh(&self, engine: &Engine, alliance: AllianceNumber) -> Result<(), Failure> {
         match engine.sync(alliance).await {
-            Ok(_) => Ok(()),
+            Ok(report) => {
+                if let Some(blocked) = report.blocked {
+                    self.talk("talk-blocked", &[("cause", cause::of(&blocked.into(), self.language).into())]);
+                }
+                Ok(())
+            }
             Err(error) if error.is_retryable() => {
                 self.talk("talk-offline", &[("cause", cause::of(&error, self.language).into())]);
                 Ok(())
@@ -190,7 +195,7 @@ impl<'a> Context<'a> {
         result: Result<T, ClientError>,
     ) -> Result<T, Failure> {
         match result {
-            Err(cause) if cause.is_retryable() => {
+            Err(cause) if cause.leaves_it_waiting() => {
                 let waiting = engine.outbox(alliance).await?;
                 Err(Failure::Waiting { messages: waiting.messages, changes: waiting.changes, cause })
             }

@@ -257,6 +257,7 @@ fn relay<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
             let id = match problem.code {
                 ProblemCode::GrantRequired | ProblemCode::TokenRequired => "error-grant-required",
                 ProblemCode::TokenInvalid => "error-token-invalid",
+                ProblemCode::NotFound => "error-no-relay",
                 ProblemCode::RelayFull => "error-relay-full",
                 ProblemCode::MailboxFull => "error-mailbox-full",
                 ProblemCode::RelayBusy => "error-relay-busy",
@@ -282,6 +283,7 @@ fn issuer<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
         ),
         RelayError::WrongPin { host } => ("error-issuer-wrong-pin", vec![("host", text(host))], EXIT_DISTRUST),
         RelayError::GrantRefused => ("error-issuer-grant-refused", vec![], EXIT_RELAY),
+        RelayError::OtherTokenKey => ("error-issuer-other-key", vec![], EXIT_DISTRUST),
         other if other.code() == Some(twiza_protocol::ProblemCode::TokensUsedUp) => {
             ("error-tokens-used-up", vec![], EXIT_RELAY)
         }

@@ -167,6 +167,12 @@ impl From<sqlx::Error> for ClientError {
 }
 
 impl ClientError {
+    /// Whether what was wished waits: it may succeed later, or once there is a right to open mailboxes.
+    #[must_use]
+    pub fn leaves_it_waiting(&self) -> bool {
+        self.is_retryable() || matches!(self, Self::Relay(error) if error.is_no_right())
+    }
+
     /// Whether the same may succeed later without a change by the user.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -10,7 +10,7 @@ create table purse (
 
 create table token (
     id integer primary key,
-    purse blob not null references purse (id),
+    purse blob not null references purse (id) on delete cascade,
     octets blob not null unique,
     -- The mailbox that it was shown for, or is about to be: it is shown for no other, or the relay would know that both are
     -- opened by one person.
@@ -20,7 +20,7 @@ create table token (
 
 -- What an issuer was asked and has not answered. Asked again, it answers the same and counts it once.
 create table asked_tokens (
-    purse blob primary key references purse (id),
+    purse blob primary key references purse (id) on delete cascade,
     token_key text not null,
     pending blob not null
 ) strict, without rowid;

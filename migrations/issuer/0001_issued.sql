@@ -1,4 +1,4 @@
--- How many tokens each grant has had today, so that a grant that got out cannot fill a relay. Rows of days before are
+-- How many tokens each grant has had today, so that a grant that got out fills a relay slowly. Rows of days before are
 -- deleted.
 --
 -- Why requests are kept: one that is repeated because its answer was lost is not counted again.

@@ -152,8 +152,14 @@ impl TokenKey {
         Ok(TokenMark(Sha256::digest(input).into()))
     }
 
-    /// Prepares a token for a relay from a nonce that nobody else knows. The blinding is drawn from the operating
-    /// system.
+    /// Whether a blind message can be signed: it is a number below the modulus.
+    #[must_use]
+    pub fn takes(&self, message: &BlindMessage) -> bool {
+        message.0.as_slice() < self.key.components().n().as_slice()
+    }
+
+    /// Prepares a token for a relay from a nonce that nobody else knows. The blinding is drawn from a generator that the
+    /// operating system seeds.
     ///
     /// # Errors
     /// [`TokenError::Blind`], which no honest key causes.
@@ -263,7 +269,7 @@ impl<'de> Deserialize<'de> for TokenKey {
 pub struct TokenSigningKey(SecretKeySha384PSSDeterministic);
 
 impl TokenSigningKey {
-    /// A new key, drawn from the operating system. Takes a moment.
+    /// A new key, from a generator that the operating system seeds. Takes a moment.
     ///
     /// # Errors
     /// [`TokenError::Key`], where no key was found.

@@ -29,6 +29,9 @@ use tower_service::Service;
 /// Who was hung up on has left after so long: its task has only to be woken.
 const LEAVING_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// Newcomers who wait for such a place at once. Each holds a file descriptor beside those of `connections_max`.
+const WAITING_MAX: usize = 32;
+
 /// Accepts as `inner` does, while there is room, or a stranger who makes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounded<A> {
@@ -40,13 +43,15 @@ pub(crate) struct Bounded<A> {
 struct Entrance {
     room: Places,
     strangers: Strangers,
+    waiting: Places,
     /// Told in the log once, and not for every connection.
     was_told: Arc<AtomicBool>,
 }
 
 impl<A> Bounded<A> {
     pub(crate) fn new(inner: A, room: Places) -> Self {
-        Self { inner, entrance: Entrance { room, strangers: Strangers::default(), was_told: Arc::default() } }
+        let (strangers, waiting) = (Strangers::default(), Places::new(WAITING_MAX));
+        Self { inner, entrance: Entrance { room, strangers, waiting, was_told: Arc::default() } }
     }
 }
 
@@ -66,6 +71,7 @@ impl Entrance {
                 "connections_max is reached: those that have proved no mailbox are hung up on, then new ones"
             );
         }
+        let _waiting = self.waiting.take(1)?;
         if !self.strangers.hang_up_on_oldest() {
             return None;
         }

@@ -18,7 +18,7 @@ use data_encoding::BASE64URL_NOPAD;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use twiza_protocol::{RelaySigningKey, TokenKey, TokenSigningKey};
+use twiza_protocol::{RelaySigningKey, TokenSigningKey};
 use zeroize::Zeroizing;
 
 /// A relay's data folder.
@@ -50,6 +50,12 @@ pub enum FolderError {
     /// The key file does not hold a key.
     #[error("{file} does not hold a relay key: restore it from your copy", file = .0.display())]
     DamagedKey(PathBuf),
+    /// This was an issuer, and its token key is gone.
+    #[error(
+        "{file} is missing: put your copy of it back. Without it no tokens can be made for the grants that name it; if there is \
+         no copy, make a new issuer in another folder, and new grants", file = .0.display()
+    )]
+    TokenKeyMissing(PathBuf),
     /// An issuer's token key cannot be read from its file.
     #[error("{file} does not hold a token key: restore it from your copy", file = .0.display())]
     DamagedTokenKey(PathBuf),
@@ -76,11 +82,16 @@ impl Folder {
         Self(path.into())
     }
 
-    /// Makes a new relay: key, certificate for these hosts, and settings file.
+    /// Makes a new relay: key, certificate for these hosts, and settings file; an issuer, with a token key.
     ///
     /// # Errors
     /// [`FolderError`]; an existing relay is never touched.
-    pub fn create(&self, hosts: Vec<String>, settings: &str) -> Result<RelaySigningKey, FolderError> {
+    pub fn create(
+        &self,
+        hosts: Vec<String>,
+        settings: &str,
+        token_key: Option<&TokenSigningKey>,
+    ) -> Result<RelaySigningKey, FolderError> {
         self.refuse_occupied()?;
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice()).map_err(FolderError::Randomness)?;
@@ -90,21 +101,16 @@ impl Folder {
         let seed_text = Zeroizing::new(format!("{}\n", BASE64URL_NOPAD.encode(seed.as_slice())));
 
         private_file::create_folder(&self.0).map_err(|source| self.io(self.0.clone(), source))?;
+        // First: what breaks off here is an issuer without a key, and no relay.
+        if let Some(token_key) = token_key {
+            let pem = token_key.expose_pem().map_err(|_| FolderError::DamagedTokenKey(self.token_key()))?;
+            self.write(self.token_key(), pem.as_bytes())?;
+            self.prepare_ledger()?;
+        }
         self.write(self.settings(), settings.as_bytes())?;
         self.write(self.certificate(), certificate.as_bytes())?;
         self.write(self.key(), seed_text.as_bytes())?;
         Ok(key)
-    }
-
-    /// Makes an issuer of a folder that has just been made.
-    ///
-    /// # Errors
-    /// [`FolderError`].
-    pub fn create_token_key(&self) -> Result<TokenKey, FolderError> {
-        let damaged = |_| FolderError::DamagedTokenKey(self.token_key());
-        let key = TokenSigningKey::generate().map_err(damaged)?;
-        self.write(self.token_key(), key.expose_pem().map_err(damaged)?.as_bytes())?;
-        key.public().map_err(damaged)
     }
 
     /// The path at which what serves this folder tells who it is.
@@ -116,7 +122,8 @@ impl Folder {
     /// Whether this is an issuer's folder, and not a relay's.
     #[must_use]
     pub fn is_issuer(&self) -> bool {
-        self.token_key().exists()
+        // Either: an issuer that has lost its key is no relay.
+        self.token_key().exists() || self.ledger().exists()
     }
 
     /// Reads an issuer's token key.
@@ -125,7 +132,10 @@ impl Folder {
     /// [`FolderError`] where there is none, or others can read it.
     pub fn read_token_key(&self) -> Result<TokenSigningKey, FolderError> {
         let path = self.token_key();
-        let pem = std::fs::read_to_string(&path).map_err(|source| self.io(path.clone(), source))?;
+        let pem = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => FolderError::TokenKeyMissing(path.clone()),
+            _ => self.io(path.clone(), source),
+        })?;
         if private_file::is_exposed(&path).map_err(|source| self.io(path.clone(), source))? {
             return Err(FolderError::Exposed(path));
         }

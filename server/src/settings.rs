@@ -286,8 +286,12 @@ impl Settings {
                 "metrics_listen has to be a loopback address, such as 127.0.0.1:9464: metrics are for this machine only",
             ),
             (
-                (self.admission == AdmissionMode::Token) != self.token_keys.is_empty(),
-                "token_keys and admission = \"token\" go together: `twiza-relay token-key` at the issuer prints its key",
+                self.admission != AdmissionMode::Token || !self.token_keys.is_empty(),
+                "admission is \"token\", and token_keys is empty: `twiza-relay token-key` at the issuer prints its key",
+            ),
+            (
+                self.admission == AdmissionMode::Token || self.token_keys.is_empty(),
+                "token_keys lists issuers, but no tokens are asked for: set admission = \"token\" as well",
             ),
             (self.admission != AdmissionMode::Unknown, "admission has to be \"open\", \"grant\" or \"token\""),
         ];

@@ -5,12 +5,20 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use twiza_client::clock::SystemClock;
 use twiza_client::relay::http::HttpConnector;
-use twiza_client::relay::{Page, RelayConnection, RelayConnector, RelayError, Right};
+use twiza_client::relay::{IssuerConnection, Page, RelayConnection, RelayConnector, RelayError, Right};
 use twiza_protocol::{Describe, MailboxAddress, MailboxKey, Opened, Receipt, RelayAddress, RelayKey, Sequence};
 
 /// Who stands in between. Whatever is not overridden goes on unchanged.
 #[async_trait]
 pub trait Interposer: Send + Sync + 'static {
+    /// A mailbox is about to be opened.
+    async fn opening(&self, _mailbox: &MailboxKey, _right: Right<'_>) {}
+
+    /// Who issues tokens, if anybody does.
+    fn issuer(&self) -> Option<Arc<dyn IssuerConnection>> {
+        None
+    }
+
     /// A frame is about to be appended; an answer given here keeps it from the relay.
     async fn append(
         &self,
@@ -46,6 +54,10 @@ impl<I: Interposer> RelayConnector for Interposed<I> {
         let relay = HttpConnector::new(Arc::new(SystemClock)).connect(address)?;
         Ok(Arc::new(Connection { relay, interposer: self.0.clone() }))
     }
+
+    fn issuer(&self, _address: &RelayAddress) -> Result<Arc<dyn IssuerConnection>, RelayError> {
+        self.0.issuer().ok_or(RelayError::Protocol("no issuer can be reached from here"))
+    }
 }
 
 struct Connection<I> {
@@ -64,6 +76,7 @@ impl<I: Interposer> RelayConnection for Connection<I> {
     }
 
     async fn open(&self, mailbox: &MailboxKey, right: Right<'_>) -> Result<Opened, RelayError> {
+        self.interposer.opening(mailbox, right).await;
         self.relay.open(mailbox, right).await
     }
 

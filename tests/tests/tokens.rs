@@ -112,7 +112,7 @@ fn what_is_wrong_with_a_grant_is_said_and_nothing_is_made() -> Result<()> {
     // The right issuer with another key than the operator's word says.
     let key = twiza_protocol::TokenSigningKey::generate()?.public()?.id();
     let rekeyed = TokenGrant { key, ..good }.to_string();
-    assert_eq!(amina.is_refused(&scene.create(&rekeyed))?.1, "error-issuer-other");
+    assert_eq!(amina.is_refused(&scene.create(&rekeyed))?.1, "error-issuer-other-key");
     drop(scene.issuer.take());
     assert_eq!(amina.is_refused(&scene.create(&scene.grant))?, (5, "error-issuer-unreachable".to_owned()));
     let alliances = amina.asks(&["alliance", "list"])?;
@@ -121,11 +121,41 @@ fn what_is_wrong_with_a_grant_is_said_and_nothing_is_made() -> Result<()> {
 }
 
 #[test]
+fn a_grant_that_is_taken_back_stops_changes_and_nobody_from_reading_writing_or_leaving() -> Result<()> {
+    let scene = Scene::new(1000)?;
+    let (amina, karim) = (scene.person("amina", "Amina")?, scene.person("karim", "Karim")?);
+    amina.types(&scene.create(&scene.grant))?;
+    admit(&amina, &karim)?;
+    RelayProcess::tells(PROGRAMS, &scene.data("issuer"), &["grant", "revoke", "spring"])?;
+    let refused = (0..40).find_map(|_| karim.is_refused(&["rotate"]).ok()).context("never used up")?;
+    assert_eq!(refused, (5, "error-waiting".to_owned()));
+    amina.types(&["send", "azul"])?;
+    let read = karim.tries(&["read"])?;
+    assert!(read.status.success() && String::from_utf8_lossy(&read.stdout).contains("azul"));
+    assert!(String::from_utf8_lossy(&read.stderr).contains("something waits"), "and that is told");
+    karim.types(&["send", "marhaba"])?;
+    assert!(amina.types(&["read"])?.contains("marhaba"));
+    karim.types(&["members"])?;
+    karim.types(&["leave"]).map(drop)
+}
+
+#[test]
+fn secrets_of_the_wrong_kind_are_not_taken_for_none() -> Result<()> {
+    let scene = Scene::new(1000)?;
+    let amina = scene.person("amina", "Amina")?;
+    assert_eq!(amina.is_refused(&scene.create("springtime"))?, (5, "error-grant-refused".to_owned()));
+    let issuer = scene.grant.split('#').next().context("an address")?;
+    let as_relay = ["alliance", "create", "Tawiza", "--relay", issuer];
+    assert_eq!(amina.is_refused(&as_relay)?, (5, "error-no-relay".to_owned()));
+    Ok(())
+}
+
+#[test]
 fn a_grant_that_is_used_up_says_so_and_what_was_made_goes_on() -> Result<()> {
-    let scene = Scene::new(6)?;
+    let scene = Scene::new(20)?;
     let amina = scene.person("amina", "Amina")?;
     amina.types(&scene.create(&scene.grant))?;
-    let refused = (0..6).find_map(|_| amina.is_refused(&["invite"]).ok()).context("never used up")?;
+    let refused = (0..30).find_map(|_| amina.is_refused(&["invite"]).ok()).context("never used up")?;
     assert_eq!(refused, (5, "error-tokens-used-up".to_owned()));
     amina.types(&["send", "azul"])?;
     assert!(amina.types(&["read", "--all"])?.contains("azul"), "the mailbox that is there takes no token");

@@ -47,6 +47,9 @@ fn tell(context: &Context<'_>, event: &WatchEvent, crowd: &Crowd) {
         WatchEvent::Offline(error) => {
             Output::talk(&context.text("watch-offline", &[("cause", cause::of(error, context.language).into())]));
         }
+        WatchEvent::Blocked(error) => {
+            Output::talk(&context.text("talk-blocked", &[("cause", cause::of(error, context.language).into())]));
+        }
         WatchEvent::Online => context.talk("talk-online", &[]),
         WatchEvent::Ended(status) => context.talk("read-status", &[("status", status.as_str().into())]),
     }

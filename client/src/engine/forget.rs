@@ -16,6 +16,7 @@ impl Engine {
             return Err(ClientError::StillMember);
         }
         alliances::forget(&mut step, alliance.0).await?;
+        self.forget_tokens(&mut step).await?;
         step.commit().await?;
         self.memory.forget(alliance.0);
         Ok(())

@@ -9,24 +9,29 @@
 //! The relay must not learn from tokens what it does not know already. So a token is shown for one mailbox only, even if no
 //! answer came; and tokens are taken from the issuer in dozens, at times that are not those at which mailboxes are opened.
 
-use super::{Engine, Held};
+use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::relay::{IssuerConnection, RelayConnection, RelayError, Right};
+use crate::store::alliances;
 use crate::store::tokens::{self, Asked, PurseId};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use sqlx::SqliteConnection;
+use std::time::Duration;
 use twiza_protocol::{
     IssueRequest, MailboxAddress, MailboxKey, Opened, ProblemCode, RelayKey, Token, TokenGrant, TokenKey,
 };
 
-/// Tokens that are asked for at once; fewer, where the grant has not so many left today.
-const BATCHES: [usize; 2] = [32, 4];
+/// Tokens that are asked for at once. All or none: an issuer that gave one at a time would learn when each is spent.
+const BATCH: usize = 16;
 
 /// With fewer tokens than this, more are taken before long.
-const FEW: i64 = 12;
+const FEW: i64 = 8;
 
 /// More are taken within so many seconds, when nobody can foretell.
 const RESTOCK_WITHIN_SECONDS: u64 = 6 * 3600;
+
+/// An issuer has so long for its answers: whoever waits for tokens does not read and write meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tokens that are tried for one mailbox: what a relay calls spent may have been spent by a copy of this profile.
 const ATTEMPTS: usize = 3;
@@ -69,22 +74,32 @@ impl Engine {
         mailbox: &MailboxKey,
         grant: &str,
     ) -> Result<Opened, ClientError> {
-        let purse = Purse::of(grant, connection.key())?;
+        let (purse, address) = (Purse::of(grant, connection.key())?, mailbox.address());
         let mut answer = connection.open(mailbox, Right::None).await;
         for _ in 0..ATTEMPTS {
-            if !matches!(code(&answer), Some(ProblemCode::TokenRequired | ProblemCode::TokenSpent)) {
-                break;
+            match code(&answer) {
+                Some(ProblemCode::TokenRequired) => {}
+                Some(ProblemCode::TokenSpent) => self.drop_token(&purse, &address).await?,
+                _ => break,
             }
-            let address = mailbox.address();
             let token = self.token_for(&purse, &address).await?;
             answer = connection.open(mailbox, Right::Token(&token)).await;
-            if answer.is_ok() || code(&answer) == Some(ProblemCode::TokenSpent) {
-                let mut step = self.store.begin().await?;
-                tokens::drop_for(&mut step, purse.id, &address).await?;
-                step.commit().await?;
-            }
+        }
+        if code(&answer) == Some(ProblemCode::GrantRequired) {
+            // A relay of the other kind.
+            return Err(RelayError::GrantRefused.into());
+        }
+        if answer.is_ok() {
+            // Also one that opened it before, when no answer came.
+            self.drop_token(&purse, &address).await?;
         }
         Ok(answer?)
+    }
+
+    async fn drop_token(&self, purse: &Purse<'_>, mailbox: &MailboxAddress) -> Result<(), ClientError> {
+        let mut step = self.store.begin().await?;
+        tokens::drop_for(&mut step, purse.id, mailbox).await?;
+        step.commit().await
     }
 
     /// The token for a mailbox, which from now on is for no other.
@@ -100,20 +115,24 @@ impl Engine {
         let mut step = self.store.begin().await?;
         let token = tokens::assign(&mut step, purse.id, mailbox).await?;
         if token.is_some() && tokens::left(&mut step, purse.id).await? < FEW {
-            let random = u64::from_be_bytes(self.environment.random.array()?);
-            let time = self.environment.clock.unix_seconds().saturating_add(random % RESTOCK_WITHIN_SECONDS);
-            tokens::restock_at(&mut step, purse.id, time).await?;
+            tokens::restock_at(&mut step, purse.id, self.time_to_restock()?, false).await?;
         }
         step.commit().await?;
         Ok(token)
     }
 
-    /// Takes more tokens where it is time to. An issuer that cannot be reached has time until there are none.
-    pub(super) async fn restock(&self, Held { row, group }: &Held) -> Result<(), ClientError> {
-        let Some(grant) = &group.alliance().relay()?.grant else { return Ok(()) };
-        if !TokenGrant::is_one(grant) {
+    /// Some time that nobody can foretell.
+    fn time_to_restock(&self) -> Result<u64, ClientError> {
+        let random = u64::from_be_bytes(self.environment.random.array()?);
+        Ok(self.environment.clock.unix_seconds().saturating_add(random % RESTOCK_WITHIN_SECONDS))
+    }
+
+    /// Takes more tokens where it is time to. An issuer that has none is asked again some time.
+    pub(super) async fn restock(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+        let Held { row, group } = self.held(alliance).await?;
+        let Some(grant) = group.alliance().relay()?.grant.as_deref().filter(|grant| TokenGrant::is_one(grant)) else {
             return Ok(());
-        }
+        };
         let purse = Purse::of(grant, row.relay.key())?;
         let noted = tokens::restocks_at(&mut *self.store.reader().await?, purse.id).await?;
         // A clock that was wrong by years when this was noted is no reason to wait for years.
@@ -122,71 +141,79 @@ impl Engine {
         if !noted.is_some_and(is_time) {
             return Ok(());
         }
-        match self.take_tokens(&purse).await {
-            Err(ClientError::Relay(_)) => Ok(()),
-            taken => taken,
+        let taken = self.take_tokens(&purse).await;
+        if matches!(taken, Err(ClientError::Relay(_))) {
+            let mut step = self.store.begin().await?;
+            tokens::restock_at(&mut step, purse.id, self.time_to_restock()?, true).await?;
+            return step.commit().await;
         }
+        taken
     }
 
+    /// The tokens of alliances that are forgotten, and of no other, go with them.
+    pub(super) async fn forget_tokens(&self, step: &mut SqliteConnection) -> Result<(), ClientError> {
+        let mut used = Vec::new();
+        for row in alliances::all(&mut *step).await? {
+            let Ok(group) = self.stored_group(&mut *step, row.id).await else { continue };
+            let grant = group.alliance().relay()?.grant.as_deref().filter(|grant| TokenGrant::is_one(grant));
+            used.extend(grant.and_then(|grant| Purse::of(grant, row.relay.key()).ok()).map(|purse| purse.id));
+        }
+        tokens::forget_others(step, &used).await
+    }
+
+    /// Asks for tokens: those that were asked for before and not answered, or new ones.
     async fn take_tokens(&self, purse: &Purse<'_>) -> Result<(), ClientError> {
-        let issuer = self.environment.connector.issuer(&purse.grant.issuer).map_err(issuer_error)?;
-        let mut result = Ok(());
-        for batch in BATCHES {
-            result = self.take_batch(purse, &issuer, batch).await;
-            if !matches!(&result, Err(ClientError::Relay(RelayError::Issuer(error))) if is_used_up(error)) {
-                break;
-            }
-        }
-        result
+        let issuer = &purse.grant.issuer;
+        let connection = self.environment.connector.issuer(issuer).map_err(issuer_error)?;
+        let taking = self.take_batch(purse, &*connection);
+        tokio::time::timeout(PATIENCE, taking).await.unwrap_or_else(|_| {
+            let host = format!("{}:{}", issuer.host(), issuer.port());
+            Err(issuer_error(RelayError::Unreachable { host, cause: "operation timed out".to_owned() }))
+        })
     }
 
-    /// Asks for tokens: those that were asked for before and not answered, or so many new ones.
-    async fn take_batch(
-        &self,
-        purse: &Purse<'_>,
-        issuer: &Arc<dyn IssuerConnection>,
-        batch: usize,
-    ) -> Result<(), ClientError> {
+    async fn take_batch(&self, purse: &Purse<'_>, issuer: &dyn IssuerConnection) -> Result<(), ClientError> {
         let asked = tokens::asked(&mut *self.store.reader().await?, purse.id).await?;
         let asked = match asked {
             Some(asked) => asked,
-            None => self.ask_anew(purse, issuer, batch).await?,
+            None => self.ask_anew(purse, issuer).await?,
         };
         let messages = asked.pending.iter().map(|token| *token.message()).collect();
         let request = IssueRequest { grant: purse.grant.secret.clone(), messages };
         let answer = issuer.issue(&request).await;
-        if matches!(&answer, Err(error) if !error.is_retryable() || is_used_up(error)) {
+        let is_for_good = |error: &RelayError| {
+            matches!(error, RelayError::Refused(_) | RelayError::GrantRefused) && !error.is_retryable()
+        };
+        if answer.as_ref().is_err_and(is_for_good) {
             let mut step = self.store.begin().await?;
-            tokens::drop_asked(&mut step, purse.id).await?;
+            tokens::drop_asked(&mut step, purse.id, &asked).await?;
             step.commit().await?;
         }
         let signatures = answer.map_err(issuer_error)?.signatures;
         let finished = asked.pending.iter().zip(&signatures);
         let finished = finished.map(|(pending, signature)| asked.key.finish(pending, purse.relay, signature));
         let taken: Vec<Token> = finished.filter_map(Result::ok).collect();
+        let is_whole = taken.len() == asked.pending.len();
         let mut step = self.store.begin().await?;
-        tokens::keep(&mut step, purse.id, &taken).await?;
-        step.commit().await?;
-        if taken.len() < asked.pending.len() {
-            return Err(issuer_error(RelayError::Protocol("tokens that are not signed")));
+        if tokens::drop_asked(&mut step, purse.id, &asked).await? && is_whole {
+            tokens::keep(&mut step, purse.id, &taken).await?;
         }
-        Ok(())
+        step.commit().await?;
+        if is_whole { Ok(()) } else { Err(issuer_error(RelayError::Protocol("tokens that are not signed"))) }
     }
 
-    async fn ask_anew(
-        &self,
-        purse: &Purse<'_>,
-        issuer: &Arc<dyn IssuerConnection>,
-        batch: usize,
-    ) -> Result<Asked, ClientError> {
+    async fn ask_anew(&self, purse: &Purse<'_>, issuer: &dyn IssuerConnection) -> Result<Asked, ClientError> {
         let described = issuer.describe().await.map_err(issuer_error)?;
         // With a key for each of us, it could tell our tokens apart.
         if described.token_key.id() != purse.grant.key {
-            return Err(issuer_error(RelayError::Protocol("another token key than the grant's")));
+            return Err(issuer_error(RelayError::OtherTokenKey));
+        }
+        if described.tokens_per_request_max < BATCH {
+            return Err(issuer_error(RelayError::Protocol("too few tokens at once, by which one could be followed")));
         }
         let key: TokenKey = described.token_key;
         let mut pending = Vec::new();
-        for _ in 0..batch.min(described.tokens_per_request_max) {
+        for _ in 0..BATCH {
             let nonce = self.environment.random.array()?;
             let blinded = key.blind(nonce, purse.relay).map_err(|_| RelayError::Protocol("a token key of no use"));
             pending.push(blinded.map_err(issuer_error)?);
@@ -203,10 +230,6 @@ impl Engine {
 
 fn code(answer: &Result<Opened, RelayError>) -> Option<ProblemCode> {
     answer.as_ref().err().and_then(RelayError::code)
-}
-
-fn is_used_up(error: &RelayError) -> bool {
-    error.code() == Some(ProblemCode::TokensUsedUp)
 }
 
 fn issuer_error(error: RelayError) -> ClientError {

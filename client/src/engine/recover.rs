@@ -139,7 +139,9 @@ impl Engine {
                 };
             }
             match answer {
-                Err(error) if error.is_retryable() || error.code().is_none() => failure = failure.or(Some(error)),
+                Err(error) if error.is_retryable() || error.is_no_right() || error.code().is_none() => {
+                    failure = failure.or(Some(error))
+                }
                 _ => {
                     let mut step = self.store.begin().await?;
                     recovery::drop_posting(&mut step, posting.id).await?;

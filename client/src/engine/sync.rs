@@ -3,6 +3,7 @@
 use super::push::Pushed;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
+use crate::relay::RelayError;
 use crate::store::alliances::{self, Status};
 use crate::store::outbox::{self, Intent, RotateCause, Want};
 use crate::store::{kept, watched};
@@ -21,10 +22,29 @@ pub struct Outbox {
 }
 
 /// How an alliance stands after synchronising.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncReport {
     /// Whether one takes part.
     pub status: Status,
+    /// Why something waits that opens a mailbox, if anything does: there is no right to.
+    pub blocked: Option<RelayError>,
+}
+
+/// What kept mailboxes from being opened, if anything did.
+#[derive(Default)]
+struct Blocked(Option<RelayError>);
+
+impl Blocked {
+    /// Takes note of a want of a right, which keeps nothing else from going on.
+    fn pass<T>(&mut self, result: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+        match result {
+            Err(ClientError::Relay(error)) if error.is_no_right() => {
+                self.0 = Some(error);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
 }
 
 impl Engine {
@@ -39,30 +59,34 @@ impl Engine {
         if row.status == Status::Joining {
             self.pull_answer(&row).await?;
         }
-        self.sync_active(alliance).await?;
+        let mut blocked = Blocked::default();
+        self.sync_active(alliance, &mut blocked).await?;
         let mut row = self.row(alliance).await?;
         if row.status == Status::Lost && self.try_look_back(alliance).await? {
-            self.sync_active(alliance).await?;
+            self.sync_active(alliance, &mut blocked).await?;
             row = self.row(alliance).await?;
         }
         if matches!(row.status, Status::Stuck | Status::Lost) {
-            if self.recover(alliance).await? {
-                self.sync_active(alliance).await?;
+            if blocked.pass(self.recover(alliance).await)?.unwrap_or_default() {
+                self.sync_active(alliance, &mut blocked).await?;
             }
             row = self.row(alliance).await?;
         }
         let answered = self.push_rendezvous(&row).await;
         if row.status == Status::Active {
-            self.push_recovery(&row).await?;
+            blocked.pass(self.push_recovery(&row).await)?;
         }
         answered?;
-        Ok(SyncReport { status: row.status })
+        Ok(SyncReport { status: row.status, blocked: blocked.0 })
     }
 
     /// Reads and sends in turn until there is nothing more to do, or one does not take part any more.
-    async fn sync_active(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
+    async fn sync_active(&self, alliance: AllianceNumber, blocked: &mut Blocked) -> Result<(), ClientError> {
+        let before = self.row(alliance).await?.place;
         for round in 0..ROUNDS_MAX {
-            self.pull(alliance).await?;
+            if blocked.pass(self.pull(alliance).await)?.is_none() {
+                break;
+            }
             if round == 0 && self.row(alliance).await?.status == Status::Active {
                 match self.read_notes(alliance).await {
                     // Looked for again the next time: nothing else waits for it.
@@ -73,8 +97,12 @@ impl Engine {
             if self.row(alliance).await?.status != Status::Active {
                 break;
             }
-            self.maintain(alliance).await?;
-            if !self.push_waiting(alliance).await? && !self.try_look_back(alliance).await? {
+            blocked.pass(self.maintain(alliance).await)?;
+            if !self.push_waiting(alliance, blocked).await? && !self.try_look_back(alliance).await? {
+                // Only where nothing else happened: tokens are not taken at the moments that the relay sees.
+                if round == 0 && self.row(alliance).await?.place == before {
+                    self.restock(alliance).await?;
+                }
                 break;
             }
         }
@@ -109,15 +137,16 @@ impl Engine {
     }
 
     /// Carries out intents in their order, up to the first that changes the epoch. Whether there is more to read.
-    async fn push_waiting(&self, alliance: AllianceNumber) -> Result<bool, ClientError> {
+    async fn push_waiting(&self, alliance: AllianceNumber, blocked: &mut Blocked) -> Result<bool, ClientError> {
         let mut acted = false;
         // A statement of its own: the connection must be free again while the intents are carried out.
         let intents = outbox::open_intents(&mut *self.store.reader().await?, alliance.0).await?;
         for intent in oldest_texts_first(intents) {
-            match self.push(alliance, &intent).await? {
-                Pushed::Idle => {}
-                Pushed::Acted if !intent.want.is_commit() => acted = true,
-                Pushed::Acted | Pushed::Raced => return Ok(true),
+            // A commit opens a mailbox. What opens none goes on.
+            match blocked.pass(self.push(alliance, &intent).await)? {
+                None | Some(Pushed::Idle) => {}
+                Some(Pushed::Acted) if !intent.want.is_commit() => acted = true,
+                Some(Pushed::Acted | Pushed::Raced) => return Ok(true),
             }
         }
         Ok(acted)
@@ -144,7 +173,6 @@ impl Engine {
             self.enact_ready(&mut step, &held, &intents).await?;
         }
         step.commit().await?;
-        self.restock(&held).await?;
         self.keep_open(&held).await
     }
 

@@ -1,6 +1,6 @@
 //! Watching an alliance: what comes is read as it comes, until the caller stops.
 
-use super::{AllianceNumber, Engine, Held, MemberView};
+use super::{AllianceNumber, Engine, Held, MemberView, SyncReport};
 use crate::ClientError;
 use crate::store::alliances::Status;
 use crate::store::history::Entry;
@@ -20,6 +20,8 @@ pub enum WatchEvent {
     Entry(Entry),
     /// The relay cannot be reached; it is tried again by itself.
     Offline(ClientError),
+    /// Something waits, for want of a right to open mailboxes.
+    Blocked(ClientError),
     /// The relay can be reached again.
     Online,
     /// One is out: there is nothing more to watch.
@@ -40,12 +42,17 @@ impl Engine {
     ) -> Result<(), ClientError> {
         let mut pause = PAUSE_MIN;
         let mut watched: Watched = None;
+        let mut blocked = None;
         self.tell_entries(alliance, &mut after, &mut tell).await?;
         loop {
             let watching = self.watch_once(alliance, &mut watched).await;
             self.tell_entries(alliance, &mut after, &mut tell).await?;
             match watching {
-                Ok(status) => {
+                Ok(SyncReport { status, blocked: now }) => {
+                    if let Some(error) = now.clone().filter(|_| now != blocked) {
+                        tell(WatchEvent::Blocked(error.into()));
+                    }
+                    blocked = now;
                     if !matches!(status, Status::Active | Status::Joining | Status::Lost) {
                         tell(WatchEvent::Ended(status));
                         return Ok(());
@@ -106,11 +113,11 @@ impl Engine {
     }
 
     /// Synchronises, and sees to it that the right mailbox is watched afterwards.
-    async fn watch_once(&self, alliance: AllianceNumber, watched: &mut Watched) -> Result<Status, ClientError> {
+    async fn watch_once(&self, alliance: AllianceNumber, watched: &mut Watched) -> Result<SyncReport, ClientError> {
         let report = self.sync(alliance).await?;
         if report.status != Status::Active {
             *watched = None;
-            return Ok(report.status);
+            return Ok(report);
         }
         let Held { row, group } = self.held(alliance).await?;
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
@@ -119,7 +126,7 @@ impl Engine {
             let arrivals = self.connection(&row)?.watch(&[(&keys.mailbox, row.place.cursor)]).await?;
             *watched = Some((address, arrivals));
         }
-        Ok(report.status)
+        Ok(report)
     }
 }
 

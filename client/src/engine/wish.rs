@@ -84,10 +84,13 @@ impl Engine {
         }
         let intent = outbox::add_intent(&mut step, row.id, want).await?;
         step.commit().await?;
-        self.sync(alliance).await?;
+        let report = self.sync(alliance).await?;
         let tried = outbox::intent(&mut *self.store.reader().await?, intent).await?;
         match tried.map(|intent| (intent.state, intent.failure)) {
             Some((IntentState::Failed, Some(why))) => Err(why.into()),
+            Some((IntentState::Queued | IntentState::Sealed, _)) if report.blocked.is_some() && want.is_commit() => {
+                report.blocked.map_or(Ok(IntentState::Queued), |error| Err(error.into()))
+            }
             Some((state, _)) => Ok(state),
             None => Ok(IntentState::Done),
         }

@@ -38,6 +38,9 @@ pub enum RelayError {
     /// has taken it back.
     #[error("the relay does not accept the grant")]
     GrantRefused,
+    /// The issuer signs with another key than the grant names. The user's, who mistyped it; or the issuer was made anew.
+    #[error("the issuer has another token key than the grant names")]
+    OtherTokenKey,
     /// The relay opens new mailboxes for tokens, and none could be had. The network's, the issuer's, or its operator's.
     #[error("no tokens could be had from the issuer: {0}")]
     Issuer(Box<Self>),
@@ -54,7 +57,21 @@ impl RelayError {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => problem.code.is_retryable(),
             Self::Issuer(error) => error.is_retryable(),
-            Self::WrongPin { .. } | Self::GrantRefused | Self::Protocol(_) => false,
+            Self::WrongPin { .. } | Self::OtherTokenKey | Self::GrantRefused | Self::Protocol(_) => false,
+        }
+    }
+
+    /// Whether a mailbox could not be opened for want of a right: no grant, no token, or none that is good any more. What
+    /// opens none goes on.
+    #[must_use]
+    pub fn is_no_right(&self) -> bool {
+        use ProblemCode::{GrantRequired, TokenInvalid, TokenRequired, TokenSpent};
+        match self {
+            Self::Issuer(_) | Self::GrantRefused => true,
+            Self::Refused(problem) => {
+                matches!(problem.code, GrantRequired | TokenInvalid | TokenRequired | TokenSpent)
+            }
+            _ => false,
         }
     }
 

@@ -22,6 +22,14 @@ pub(crate) struct Asked {
     pub(crate) pending: Vec<PendingToken>,
 }
 
+impl Asked {
+    fn octets(&self) -> Zeroizing<Vec<u8>> {
+        let mut octets = Zeroizing::new(Vec::with_capacity(self.pending.len() * PendingToken::BYTES));
+        self.pending.iter().for_each(|token| octets.extend_from_slice(&token.expose_bytes()));
+        octets
+    }
+}
+
 /// The token for a mailbox: the one that was meant for it before, or else one that was meant for none. Before it is shown to
 /// anybody, the step has to be committed.
 pub(crate) async fn assign(
@@ -58,15 +66,16 @@ pub(crate) async fn left(connection: &mut SqliteConnection, purse: PurseId) -> R
     Ok(query.bind(purse.octets()).fetch_one(connection).await?)
 }
 
-/// Notes when to take more, unless that is noted.
+/// Notes when to take more: unless that is noted, or instead of what is.
 pub(crate) async fn restock_at(
     connection: &mut SqliteConnection,
     purse: PurseId,
     time: u64,
+    instead: bool,
 ) -> Result<(), ClientError> {
     let query = "insert into purse (id, restock_at) values (?1, ?2)
-                 on conflict (id) do update set restock_at = coalesce(restock_at, ?2)";
-    sqlx::query(query).bind(purse.octets()).bind(time.cast_signed()).execute(connection).await?;
+                 on conflict (id) do update set restock_at = case when ?3 then ?2 else coalesce(restock_at, ?2) end";
+    sqlx::query(query).bind(purse.octets()).bind(time.cast_signed()).bind(instead).execute(connection).await?;
     Ok(())
 }
 
@@ -100,31 +109,43 @@ pub(crate) async fn set_asked(
         .bind(purse.octets())
         .execute(&mut *connection)
         .await?;
-    let mut pending = Zeroizing::new(Vec::with_capacity(asked.pending.len() * PendingToken::BYTES));
-    asked.pending.iter().for_each(|token| pending.extend_from_slice(&token.expose_bytes()));
     let query = "insert into asked_tokens (purse, token_key, pending) values (?, ?, ?) on conflict do nothing";
     let query = sqlx::query(query).bind(purse.octets()).bind(asked.key.to_string());
-    query.bind(pending.as_slice()).execute(connection).await?;
+    query.bind(asked.octets().as_slice()).execute(connection).await?;
     Ok(())
 }
 
-/// The issuer will not answer what it was asked.
-pub(crate) async fn drop_asked(connection: &mut SqliteConnection, purse: PurseId) -> Result<(), ClientError> {
-    sqlx::query("delete from asked_tokens where purse = ?").bind(purse.octets()).execute(connection).await?;
-    Ok(())
+/// What the issuer was asked is answered, or never will be. Tells whether nobody had found that before: another program of
+/// this profile may have asked the same, and have spent what it got.
+pub(crate) async fn drop_asked(
+    connection: &mut SqliteConnection,
+    purse: PurseId,
+    asked: &Asked,
+) -> Result<bool, ClientError> {
+    let query = sqlx::query("delete from asked_tokens where purse = ? and pending = ?");
+    let done = query.bind(purse.octets()).bind(asked.octets().as_slice()).execute(connection).await?;
+    Ok(done.rows_affected() == 1)
 }
 
-/// Keeps what the issuer answered. Another program of this profile may have done so before.
+/// Keeps what the issuer answered.
 pub(crate) async fn keep(
     connection: &mut SqliteConnection,
     purse: PurseId,
     tokens: &[Token],
 ) -> Result<(), ClientError> {
-    drop_asked(&mut *connection, purse).await?;
     for token in tokens {
-        let query = sqlx::query("insert into token (purse, octets) values (?, ?) on conflict do nothing");
+        let query = sqlx::query("insert into token (purse, octets) values (?, ?)");
         query.bind(purse.octets()).bind(token.expose_bytes()).execute(&mut *connection).await?;
     }
     sqlx::query("update purse set restock_at = null where id = ?").bind(purse.octets()).execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets all purses but these, with what is in them.
+pub(crate) async fn forget_others(connection: &mut SqliteConnection, used: &[PurseId]) -> Result<(), ClientError> {
+    let all: Vec<Vec<u8>> = sqlx::query_scalar("select id from purse").fetch_all(&mut *connection).await?;
+    for id in all.into_iter().filter(|id| !used.iter().any(|used| used.octets() == id.as_slice())) {
+        sqlx::query("delete from purse where id = ?").bind(id).execute(&mut *connection).await?;
+    }
     Ok(())
 }

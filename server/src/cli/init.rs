@@ -1,11 +1,11 @@
 //! `twiza-relay init`: make a new relay.
 
 use super::{Data, print, say};
-use crate::folder::{Folder, FolderError};
+use crate::folder::FolderError;
 use crate::run;
 use crate::settings::{EXAMPLE, Settings};
 use std::net::SocketAddr;
-use twiza_protocol::{RelayAddress, RelaySigningKey, TokenKey};
+use twiza_protocol::{RelayAddress, RelaySigningKey, TokenSigningKey};
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         run::address_at_rest(&trial, &key)?;
     }
     let settings = Settings { listen, public_host, ..Settings::in_folder(&data.folder) };
-    let address = if issuer { create_issuer(&settings)?.0 } else { create(&settings)? };
+    let address = if issuer { create_issuer(&settings)? } else { create(&settings)? };
     if json {
         print(&serde_json::json!({ "version": 1, "address": address, "data": data.folder }).to_string())?;
     } else {
@@ -50,8 +50,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             "`twiza-relay token-key --data {folder}` prints its key, for the relays that are to take its tokens."
         ));
         say(&format!(
-            "Keep a copy of {folder}/relay.key and {folder}/token.key in a safe place: without them, grants are lost."
+            "Keep a copy of {folder} in a safe place, and a new one after each `grant new`: without its files,"
         ));
+        say("grants are lost. Its key, token.key, makes tokens for whoever has it.");
         say(&format!("Start it with: twiza-relay serve --data {folder}"));
         return Ok(());
     }
@@ -73,18 +74,23 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// # Errors
 /// [`FolderError`]; an existing relay is never touched.
 pub fn create(settings: &Settings) -> Result<RelayAddress, FolderError> {
-    let folder = Folder::at(&settings.data);
-    let key = folder.create(hosts(settings), &settings_file(settings))?;
-    run::address_at_rest(settings, &key).map_err(|error| FolderError::Certificate(error.to_string()))
+    create_with(settings, None)
 }
 
-/// Makes an issuer likewise, and gives its token key as well. Takes a moment.
+/// Makes an issuer likewise. Takes a moment.
 ///
 /// # Errors
 /// [`FolderError`]; an existing relay or issuer is never touched.
-pub fn create_issuer(settings: &Settings) -> Result<(RelayAddress, TokenKey), FolderError> {
-    let address = create(settings)?;
-    Ok((address, settings.folder().create_token_key()?))
+pub fn create_issuer(settings: &Settings) -> Result<RelayAddress, FolderError> {
+    let folder = settings.folder();
+    folder.refuse_occupied()?;
+    let token_key = TokenSigningKey::generate().map_err(|_| FolderError::DamagedTokenKey(folder.token_key()))?;
+    create_with(settings, Some(&token_key))
+}
+
+fn create_with(settings: &Settings, token_key: Option<&TokenSigningKey>) -> Result<RelayAddress, FolderError> {
+    let key = settings.folder().create(hosts(settings), &settings_file(settings), token_key)?;
+    run::address_at_rest(settings, &key).map_err(|error| FolderError::Certificate(error.to_string()))
 }
 
 fn hosts(settings: &Settings) -> Vec<String> {

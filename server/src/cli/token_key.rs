@@ -25,8 +25,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return print(&serde_json::json!({ "version": 1, "token_key": key, "token_key_id": key.id() }).to_string());
     }
     print(&key.to_string())?;
-    say("Above is the issuer's public key. A relay takes its tokens with these lines in relay.toml:");
-    say("  admission = \"token\"");
-    say("  token_keys = [\"…the key above…\"]");
+    say("Above is the issuer's public key. A relay takes its tokens once two lines of its relay.toml are changed to:");
+    say("admission = \"token\"");
+    say(&format!("token_keys = [\"{key}\"]"));
     Ok(())
 }

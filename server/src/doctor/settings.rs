@@ -31,6 +31,9 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
+/// Tokens that a client takes at once.
+const TOKENS_OF_A_CLIENT: u64 = 16;
+
 fn purpose(settings: &Settings) -> String {
     let days = settings.retention_days;
     match settings.admission {
@@ -55,11 +58,20 @@ fn issuer(settings: &Settings) -> Option<Finding> {
             "there is no grant: nobody can have tokens",
             "make one with `twiza-relay grant new`",
         )),
+        Ok(_) if settings.tokens_per_day_max < TOKENS_OF_A_CLIENT => Some(Finding::attention(
+            SUBJECT,
+            format!("a client asks for {TOKENS_OF_A_CLIENT} tokens at once, and tokens_per_day_max is less"),
+            "raise it: nobody can have any",
+        )),
         Ok(_) => None,
     }
 }
 
 fn admission(settings: &Settings) -> Option<Finding> {
+    if settings.admission == AdmissionMode::Unknown {
+        // That is a mistake of its own.
+        return None;
+    }
     match settings.admission() {
         Err(error) => Some(Finding::wrong(SUBJECT, error.to_string(), "until then the relay does not start")),
         Ok(admission) if admission.admits_nobody() => Some(Finding::attention(

@@ -32,6 +32,12 @@ async fn issue(State(issuer): State<Arc<Issuer>>, headers: HeaderMap, body: Body
     expect_media_type(&headers, JSON_MEDIA_TYPE)?;
     let body = body::octets(&issuer.bodies, body, BODY_BYTES_MAX).await?;
     let request: IssueRequest = json(&body)?;
-    let issued = tokio::task::spawn_blocking(move || issuer.issue(&request)).await;
+    // Whoever hangs up while it waits costs nothing more.
+    let place = issuer.signing.wait().await;
+    let issue = move || {
+        let _place = place;
+        issuer.issue(&request)
+    };
+    let issued = tokio::task::spawn_blocking(issue).await;
     issued.unwrap_or(Err(ProblemCode::Internal)).map(Json).map_err(ApiError::Code)
 }

@@ -39,6 +39,8 @@ pub(crate) struct Issuer {
     ledger: Mutex<Ledger>,
     tokens_per_day_max: u64,
     bodies: Bodies,
+    /// Places for those whose messages are being signed: as many as there are processors.
+    signing: Places,
     clock: Arc<dyn Clock>,
 }
 
@@ -53,7 +55,8 @@ impl Issuer {
         }
         let ledger = Mutex::new(Ledger::open(&folder.prepare_ledger()?)?);
         let (tokens_per_day_max, bodies) = (settings.tokens_per_day_max, Bodies::new(settings.bodies_bytes_max));
-        Ok(Self { issuer_key, signing_key, token_key, grants, ledger, tokens_per_day_max, bodies, clock })
+        let signing = Places::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        Ok(Self { issuer_key, signing_key, token_key, grants, ledger, tokens_per_day_max, bodies, signing, clock })
     }
 
     fn describe(&self) -> IssuerDescribe {
@@ -73,19 +76,26 @@ impl Issuer {
         if request.messages.is_empty() || request.messages.len() > TOKENS_PER_REQUEST_MAX {
             return Err(ProblemCode::MalformedRequest);
         }
-        // Signed before they are counted: what cannot be signed costs nothing.
-        let signed: Result<_, _> = request.messages.iter().map(|message| self.signing_key.sign(message)).collect();
-        let signatures = signed.map_err(|_: TokenError| ProblemCode::MalformedRequest)?;
+        if !request.messages.iter().all(|message| self.token_key.takes(message)) {
+            return Err(ProblemCode::MalformedRequest);
+        }
         let asked = asked(request);
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        match ledger.count(&asked, self.clock.now().day(), self.tokens_per_day_max) {
-            Ok(true) => Ok(Issued { signatures }),
-            Ok(false) => Err(ProblemCode::TokensUsedUp),
+        let counted = ledger.count(&asked, self.clock.now().day(), self.tokens_per_day_max);
+        drop(ledger);
+        match counted {
+            Ok(true) => {}
+            Ok(false) => return Err(ProblemCode::TokensUsedUp),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "tokens could not be counted");
-                Err(ProblemCode::Internal)
+                return Err(ProblemCode::Internal);
             }
         }
+        let signed: Result<_, _> = request.messages.iter().map(|message| self.signing_key.sign(message)).collect();
+        signed.map(|signatures| Issued { signatures }).map_err(|error: TokenError| {
+            tracing::error!(%error, "tokens could not be signed");
+            ProblemCode::Internal
+        })
     }
 }
 

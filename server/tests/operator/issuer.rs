@@ -50,6 +50,12 @@ fn doctor_and_seizure_know_an_issuer() {
     let doctor = output(&["doctor"], &data);
     assert_eq!(doctor.status.code(), Some(3));
     assert!(text(&doctor.stdout).contains("does not hold a token key"), "{}", text(&doctor.stdout));
+    std::fs::remove_file(data.join("token.key")).unwrap();
+    for command in ["serve", "token-key"] {
+        let refused = output(&[command], &data);
+        assert!(!refused.status.success(), "an issuer without its key becomes no relay");
+        assert!(text(&refused.stderr).contains("put your copy of it back"), "{}", text(&refused.stderr));
+    }
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn what_makes_no_sense_at_a_relay_or_an_issuer_says_where_it_does() {
     };
     change("admission = \"open\"", "admission = \"token\"");
     let refused = output(&["serve"], &relay);
-    assert!(text(&refused.stderr).contains("go together"), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("token_keys is empty"), "{}", text(&refused.stderr));
     change("token_keys = []", "token_keys = [\"AAAA\"]");
     let refused = output(&["serve"], &relay);
     assert!(text(&refused.stderr).contains("not a token key"), "{}", text(&refused.stderr));

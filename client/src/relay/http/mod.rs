@@ -245,7 +245,7 @@ impl RelayConnection for HttpRelay {
             request.header(CONTENT_TYPE, "application/json").body(body.clone())
         };
         let response = self.proved(mailbox, Verb::Open, &body, build).await.map_err(|error| match error.code() {
-            Some(ProblemCode::GrantRequired) if has_grant => RelayError::GrantRefused,
+            Some(ProblemCode::GrantRequired | ProblemCode::TokenRequired) if has_grant => RelayError::GrantRefused,
             _ => error,
         })?;
         let opened: Opened = self.json(response).await?;

@@ -3,10 +3,19 @@
 use super::append::ROUNDS_MAX;
 use super::{Days, Entry, Head, Node, Open, Opening, Quotas, Refused, StoreError, StoreResult, rows};
 use sqlx::{PgConnection, Row};
-use std::collections::HashMap;
-use twiza_protocol::{Chain, MailboxAddress};
+use std::collections::HashSet;
+use twiza_protocol::{Chain, TokenMark};
 
 type Verdict = Result<Opening, Refused>;
+
+/// Every opening of a batch, and what is known of it yet.
+struct Batch<'a> {
+    opens: &'a [Open],
+    verdicts: Vec<Option<Verdict>>,
+    /// Tokens that were found spent once. Another node may have spent one for this very mailbox since the statement looked: it
+    /// is asked again.
+    doubted: HashSet<TokenMark>,
+}
 
 pub(super) async fn open_batch(
     connection: &mut PgConnection,
@@ -15,29 +24,70 @@ pub(super) async fn open_batch(
     quotas: &Quotas,
     node: &Node,
 ) -> StoreResult<Vec<Verdict>> {
-    let mut opened: HashMap<MailboxAddress, Verdict> = HashMap::new();
+    let mut batch = Batch { opens, verdicts: vec![None; opens.len()], doubted: HashSet::new() };
     for _ in 0..ROUNDS_MAX {
-        let waiting = distinct(opens, &opened);
-        if waiting.is_empty() {
-            return Ok(in_order(opens, opened));
+        let asked = batch.ask();
+        if asked.is_empty() {
+            break;
         }
-        opened.extend(open(connection, &waiting, days, quotas, node).await?);
+        for (open, verdict) in open(connection, &asked, days, quotas, node).await? {
+            batch.learn(&open, verdict);
+        }
     }
-    Err(StoreError::Away("other nodes were always faster".into()))
+    batch.finish()
 }
 
-/// Each mailbox once, by the best right that any of those who ask for it has: of several tokens the first, and if that was
-/// spent, all of them are told so and ask again.
-fn distinct(opens: &[Open], opened: &HashMap<MailboxAddress, Verdict>) -> Vec<Open> {
-    let mut distinct: Vec<Open> = Vec::new();
-    for open in opens.iter().filter(|open| !opened.contains_key(&open.address)) {
-        match distinct.iter_mut().find(|known| known.address == open.address) {
-            Some(known) if worth(known.entry) < worth(open.entry) => *known = *open,
-            Some(_) => {}
-            None => distinct.push(*open),
+impl Batch<'_> {
+    fn waiting(&self) -> impl Iterator<Item = (usize, &Open)> {
+        self.opens.iter().enumerate().filter(|(nth, _)| self.verdicts.get(*nth).is_some_and(Option::is_none))
+    }
+
+    /// Each mailbox once, by the best right that any of those who wait for it has.
+    fn ask(&self) -> Vec<Open> {
+        let mut asked: Vec<Open> = Vec::new();
+        for (_, open) in self.waiting() {
+            match asked.iter_mut().find(|known| known.address == open.address) {
+                Some(known) if worth(known.entry) < worth(open.entry) => *known = *open,
+                Some(_) => {}
+                None => asked.push(*open),
+            }
+        }
+        asked
+    }
+
+    fn learn(&mut self, asked: &Open, verdict: Verdict) {
+        if let (Err(Refused::TokenSpent), Entry::Token(mark)) = (verdict, asked.entry)
+            && self.doubted.insert(mark)
+        {
+            return;
+        }
+        // One whose token is spent tells nothing of others for the same mailbox.
+        let concerns = |open: &Open| match verdict {
+            Err(Refused::TokenSpent) => open == asked,
+            _ => open.address == asked.address,
+        };
+        let concerned: Vec<_> = self.waiting().filter(|(_, open)| concerns(open)).map(|(nth, _)| nth).collect();
+        let mut answer = verdict;
+        for nth in concerned {
+            if let Some(place) = self.verdicts.get_mut(nth) {
+                *place = Some(answer);
+            }
+            // Whoever asks for a mailbox that the same batch has made gets a known one.
+            if let Ok(opening) = &mut answer {
+                opening.is_new = false;
+            }
         }
     }
-    distinct
+
+    /// A batch with very many spent tokens for one mailbox ends with the rest of them refused.
+    fn finish(self) -> StoreResult<Vec<Verdict>> {
+        let settle = |(open, verdict): (&Open, Option<Verdict>)| match (verdict, open.entry) {
+            (Some(verdict), _) => Ok(verdict),
+            (None, Entry::Token(mark)) if self.doubted.contains(&mark) => Ok(Err(Refused::TokenSpent)),
+            (None, _) => Err(StoreError::Away("other nodes were always faster".into())),
+        };
+        self.opens.iter().zip(self.verdicts).map(settle).collect()
+    }
 }
 
 const fn worth(entry: Entry) -> u8 {
@@ -48,30 +98,15 @@ const fn worth(entry: Entry) -> u8 {
     }
 }
 
-/// Whoever asks for a mailbox that the same batch has made gets a known one.
-fn in_order(opens: &[Open], mut opened: HashMap<MailboxAddress, Verdict>) -> Vec<Verdict> {
-    let answer = |open: &Open| {
-        let verdict = opened.get_mut(&open.address).ok_or(Refused::MailboxUnknown)?;
-        let answer = *verdict;
-        if let Ok(opening) = verdict {
-            opening.is_new = false;
-        }
-        match (answer, open.entry) {
-            (Err(Refused::TokenSpent), Entry::IfThere) => Err(Refused::TokenRequired),
-            _ => answer,
-        }
-    };
-    opens.iter().map(answer).collect()
-}
-
-/// One round. A mailbox that another node opened meanwhile is not among the results.
+/// One round. A mailbox that another node opened meanwhile is not among the results. (A token that was to open it is spent
+/// all the same, which the one who showed it does not notice.)
 async fn open(
     connection: &mut PgConnection,
     opens: &[Open],
     days: Days,
     quotas: &Quotas,
     node: &Node,
-) -> StoreResult<Vec<(MailboxAddress, Verdict)>> {
+) -> StoreResult<Vec<(Open, Verdict)>> {
     let slots = opens.iter().map(|_| rows::random_slot()).collect::<StoreResult<Vec<_>>>()?;
     let chains: Vec<_> = opens.iter().map(|open| Chain::start(&open.address)).collect();
     let mark = |open: &Open| match open.entry {
@@ -91,17 +126,17 @@ async fn open(
         .fetch_all(connection)
         .await?;
     let mut verdicts = Vec::with_capacity(opens.len());
-    for (Open { address, .. }, row) in opens.iter().zip(&outcomes) {
+    for (open, row) in opens.iter().zip(&outcomes) {
         let expires = rows::day(row, "expires_day")?;
         let verdict = match row.try_get::<i32, _>("outcome")? {
             0 => Ok(Opening { is_new: false, head: rows::head(row)?, expires }),
-            1 => Ok(Opening { is_new: true, head: Head::start(address), expires: days.expires }),
+            1 => Ok(Opening { is_new: true, head: Head::start(&open.address), expires: days.expires }),
             2 => Err(Refused::RelayFull),
             4 => Err(Refused::TokenRequired),
             5 => Err(Refused::TokenSpent),
             _ => continue,
         };
-        verdicts.push((*address, verdict));
+        verdicts.push((*open, verdict));
     }
     Ok(verdicts)
 }

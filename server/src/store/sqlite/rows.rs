@@ -134,7 +134,6 @@ pub(super) fn delete_mailbox(connection: &Connection, slot: i64) -> StoreResult<
     Ok(())
 }
 
-/// How much there is.
 /// Spends a token. Tells whether it was not spent before.
 pub(super) fn spend(connection: &Connection, mark: &TokenMark) -> StoreResult<bool> {
     let mut statement =
@@ -142,6 +141,7 @@ pub(super) fn spend(connection: &Connection, mark: &TokenMark) -> StoreResult<bo
     Ok(statement.execute([mark.as_bytes().as_slice()])? == 1)
 }
 
+/// How much there is.
 pub(super) fn load_totals(connection: &Connection) -> StoreResult<Totals> {
     let mut statement = connection.prepare_cached("select mailboxes, frame_bytes from total")?;
     let mut rows = statement.query([])?;
