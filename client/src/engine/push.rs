@@ -109,8 +109,15 @@ impl Engine {
             return Ok(if intent.want.is_commit() { Pushed::Raced } else { Pushed::Idle });
         }
         let connection = self.connection(&row)?;
-        if intent.want.is_commit() && !self.open_next(alliance, &*connection).await? {
-            return Ok(Pushed::Raced);
+        if intent.want.is_commit() {
+            match self.open_next(alliance, &*connection).await {
+                Err(ClientError::Relay(error)) if error.is_no_right() => {
+                    self.take_back(alliance, intent).await?;
+                    return Err(error.into());
+                }
+                Ok(false) => return Ok(Pushed::Raced),
+                opened => opened?,
+            };
         }
         for posting in waiting {
             match connection.append(&posting.mailbox, &posting.frame, posting.closing).await {
@@ -159,6 +166,19 @@ impl Engine {
         let next = group.next_epoch_keys(row.relay.key())?;
         self.open_with(connection, &next.mailbox, grant.as_deref()).await?;
         Ok(true)
+    }
+
+    /// Unseals a commit that cannot go out, since the mailbox after it cannot be opened: what comes behind it may be said, and
+    /// one may leave. It is made anew the next time.
+    async fn take_back(&self, alliance: AllianceNumber, intent: &Intent) -> Result<(), ClientError> {
+        let mut step = self.store.begin().await?;
+        let held = self.hold(&mut step, alliance.0).await?;
+        let Some((_, mut group)) = self.take(&mut step, held).await? else { return Ok(()) };
+        if group.has_pending() {
+            group.drop_pending()?;
+        }
+        outbox::seal_again(&mut step, intent.id).await?;
+        self.keep(step, alliance.0, group).await.map(drop)
     }
 
     /// Seals an intent under the current epoch, in one step with the MLS state that it takes.
