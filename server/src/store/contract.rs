@@ -258,7 +258,7 @@ async fn a_large_batch_is_one_order(store: &dyn Store) {
     assert_eq!(page.frames.len(), 3);
 }
 
-const fn token(name: u8, mark: u8) -> Open {
+pub(crate) const fn token(name: u8, mark: u8) -> Open {
     Open { address: MailboxAddress::from_bytes([name; 32]), entry: Entry::Token(TokenMark::from_bytes([mark; 32])) }
 }
 

@@ -9,11 +9,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
-use twiza_protocol::Record;
+use twiza_protocol::{MailboxKey, Record};
 use twiza_relay::settings::TransportMode;
 
 /// How long something may take that takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Watches that are tried.
+const ATTEMPTS: u8 = 4;
 
 /// A proxy before a relay. Killed when dropped.
 struct Proxy {
@@ -148,16 +151,30 @@ async fn serves_through(proxy: &Proxy, http1_only: bool, name: u8) {
     receipt(client.append(&key, vec![1; 1 << 20], false).await, 201).await;
     assert_eq!(records(client.read(&key, 0).await).await.len(), 2);
 
-    let mut watching = Watching::new(client.watch(vec![client.entry(&key, 1)]).await);
-    let watched = async {
-        assert!(matches!(watching.next().await, Some(Record::Head { .. })));
-        for place in 2..5 {
-            receipt(client.append(&key, frame(place), false).await, 201).await;
-            let Some(Record::Frame { sequence, .. }) = watching.next().await else { panic!("a frame comes at once") };
-            assert_eq!(sequence.0, u64::from(place));
+    // Caddy 2.6 now and then closes its own way to the relay while a watch passes ("use of closed network connection" in its log);
+    // a client watches again, as it does after any cut.
+    for attempt in 0..ATTEMPTS {
+        let watched = watch_through(&client, &key, attempt);
+        if tokio::time::timeout(PATIENCE, watched).await.expect("a watch is not held back") {
+            return;
         }
-    };
-    tokio::time::timeout(PATIENCE, watched).await.expect("a watch is not held back");
+    }
+    panic!("each of {ATTEMPTS} watches was cut");
+}
+
+/// Watches from the end while three frames are appended. Whether all came.
+async fn watch_through(client: &TestClient, key: &MailboxKey, attempt: u8) -> bool {
+    let end = records(client.read(key, 0).await).await.len() as u64 - 1;
+    let mut watching = Watching::new(client.watch(vec![client.entry(key, end)]).await);
+    let Some(first) = watching.next().await else { return false };
+    assert!(matches!(first, Record::Head { .. }), "{first:?}");
+    for place in 1..4 {
+        receipt(client.append(key, frame(16 * attempt + place), false).await, 201).await;
+        let Some(next) = watching.next().await else { return false };
+        let Record::Frame { sequence, .. } = next else { panic!("a frame comes at once, and not {next:?}") };
+        assert_eq!(sequence.0, end + u64::from(place));
+    }
+    true
 }
 
 async fn serves(proxy: Proxy) {

@@ -1,7 +1,7 @@
 //! PostgreSQL's part: the contract, and what is peculiar to a server with several writers.
 
 use super::*;
-use crate::store::contract::{self, DAYS, address, append, free};
+use crate::store::contract::{self, DAYS, address, append, free, token};
 use crate::store::news::{MailboxTag, Stored};
 use futures_util::future::join;
 use std::collections::BTreeSet;
@@ -256,4 +256,30 @@ async fn nodes_that_sweep_at_once_delete_all_and_count_each_once() {
     let left = "select (select count(*) from frame), (select count(*) from departed), (select count(*) from mailbox)";
     assert_eq!(cluster.execute(&url, left), "0|0|1");
     assert_eq!(two.totals().await.unwrap(), Totals { mailboxes: 1, frame_bytes: 0 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_spent_once_on_all_nodes_and_a_repeat_at_another_node_is_none() {
+    const ROUNDS: u8 = 20;
+    let Some(cluster) = Cluster::shared() else { return };
+    let (url, quotas) = (cluster.database(), Quotas::default());
+    let (one, two) = (store(&url).await, store(&url).await);
+    let both = async |first: Open, second: Open| {
+        let (first, second) = ([first], [second]);
+        let (first, second) = join(one.open_batch(&first, DAYS, &quotas), two.open_batch(&second, DAYS, &quotas)).await;
+        [first.unwrap()[0].map(|opening| opening.is_new), second.unwrap()[0].map(|opening| opening.is_new)]
+    };
+    for round in 0..ROUNDS {
+        // One token for two mailboxes, at two nodes at once.
+        let (mailbox, other) = (3 * round, 3 * round + 1);
+        let mut verdicts = both(token(mailbox, mailbox), token(other, mailbox)).await;
+        verdicts.sort_by_key(Result::is_err);
+        assert_eq!(verdicts, [Ok(true), Err(Refused::TokenSpent)]);
+        // The same opening at both, as when an answer did not come.
+        let again = 3 * round + 2;
+        let mut verdicts = both(token(again, again), token(again, again)).await;
+        verdicts.sort_by_key(|verdict| *verdict != Ok(false));
+        assert_eq!(verdicts, [Ok(false), Ok(true)], "whoever asks twice is not told that its token was spent");
+    }
+    assert_eq!(one.totals().await.unwrap().mailboxes, u64::from(2 * ROUNDS));
 }
