@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
-use twiza_client::relay::{InboundFrame, Page, RelayConnection, RelayConnector, RelayError};
+use twiza_client::relay::{InboundFrame, Page, RelayConnection, RelayConnector, RelayError, Right};
 use twiza_protocol::{
     AdmissionMode, Chain, CoarseTime, Describe, ExpiryDay, FrameDigest, Limits, MailboxAddress, MailboxKey, Opened,
     PROTOCOL_VERSION, Problem, ProblemCode, Receipt, ReceiptSignature, RelayAddress, RelayKey, RelaySigningKey,
@@ -87,7 +87,7 @@ impl RelayConnection for MemoryRelay {
         })
     }
 
-    async fn open(&self, mailbox: &MailboxKey, _: Option<&str>) -> Result<Opened, RelayError> {
+    async fn open(&self, mailbox: &MailboxKey, _: Right<'_>) -> Result<Opened, RelayError> {
         let (address, mut mailboxes) = (mailbox.address(), self.mailboxes());
         let mailbox = mailboxes.entry(address).or_default();
         Ok(Opened { head: mailbox.receipt(&address, mailbox.frames.len()), expires: ExpiryDay(u32::MAX) })
