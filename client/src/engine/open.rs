@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The relay must not learn from tokens what it does not know already. So a token is shown for one mailbox only, even if no
-//! answer came; and tokens are taken from the issuer in dozens, at times that are not those at which mailboxes are opened.
+//! answer came; and tokens are taken from the issuer sixteen at once, at times that are not those at which mailboxes are opened.
 
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
@@ -155,8 +155,9 @@ impl Engine {
         let mut used = Vec::new();
         for row in alliances::all(&mut *step).await? {
             let Ok(group) = self.stored_group(&mut *step, row.id).await else { continue };
-            let grant = group.alliance().relay()?.grant.as_deref().filter(|grant| TokenGrant::is_one(grant));
-            used.extend(grant.and_then(|grant| Purse::of(grant, row.relay.key()).ok()).map(|purse| purse.id));
+            let grant = group.alliance().relay().ok().and_then(|relay| relay.grant.as_deref());
+            let purse = grant.filter(|grant| TokenGrant::is_one(grant)).map(|grant| Purse::of(grant, row.relay.key()));
+            used.extend(purse.and_then(Result::ok).map(|purse| purse.id));
         }
         tokens::forget_others(step, &used).await
     }

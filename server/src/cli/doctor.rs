@@ -4,7 +4,7 @@ use super::{Data, print, serve, upkeep};
 use crate::clock::SystemClock;
 use crate::doctor::{self, Finding, Verdict};
 use crate::folder::Folder;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use std::process::ExitCode;
 
 /// The exit code where something is wrong.
@@ -27,10 +27,15 @@ pub struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    // Settings that make no sense are a finding.
-    let mut settings = Settings::load(&Folder::at(&arguments.data.folder))?;
-    arguments.overrides.apply(&mut settings);
-    let findings = doctor::examine(&settings, &*upkeep(&settings), &SystemClock, arguments.thorough);
+    // Settings that make no sense, or cannot be read, are a finding.
+    let findings = match Settings::load(&Folder::at(&arguments.data.folder)) {
+        Ok(mut settings) => {
+            arguments.overrides.apply(&mut settings);
+            doctor::examine(&settings, &*upkeep(&settings), &SystemClock, arguments.thorough)
+        }
+        Err(error @ SettingsError::Malformed { .. }) => vec![doctor::malformed(&error)],
+        Err(error) => return Err(error.into()),
+    };
     if arguments.json {
         print(&serde_json::json!({ "version": 1, "findings": findings }).to_string())?;
     } else {

@@ -12,7 +12,7 @@ mod reachability;
 mod settings;
 
 use crate::clock::Clock;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::store::Upkeep;
 use serde::Serialize;
 
@@ -66,6 +66,16 @@ impl Finding {
     fn wrong(subject: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { subject, verdict: Verdict::Wrong, found: found.into(), advice: Some(advice.into()) }
     }
+}
+
+/// What there is to say where the settings cannot be read: nothing else can be looked at.
+#[must_use]
+pub fn malformed(error: &SettingsError) -> Finding {
+    Finding::wrong(
+        "settings",
+        error.to_string(),
+        "correct that line of relay.toml; until then the relay does not start",
+    )
 }
 
 /// Looks at everything; at the database more thoroughly, if that is asked for.

@@ -58,3 +58,14 @@ fn doctor_finds_a_relay_well_and_tells_what_was_broken() {
     assert!(verdict(&broken, "database").1.contains("restore"), "{broken:?}");
     assert_eq!(verdict(&broken, "certificate").0, "wrong", "{broken:?}");
 }
+
+#[test]
+fn settings_that_cannot_be_read_are_a_finding_like_others() {
+    let (_folder, data) = made();
+    let settings = std::fs::read_to_string(data.join("relay.toml")).unwrap();
+    for mistake in ["retention_dayz = 3", "retention_days = \"many\"", "token_keys = [\"AAAA\"]"] {
+        std::fs::write(data.join("relay.toml"), format!("{mistake}\n{settings}")).unwrap();
+        let (code, findings) = doctor(&data, &[]);
+        assert_eq!((code, verdict(&findings, "settings").0), (Some(3), "wrong"), "{findings:?}");
+    }
+}
