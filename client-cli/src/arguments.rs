@@ -105,7 +105,10 @@ fn translate(command: Command, language: &Language, path: &str) -> Command {
         let help = language.find(&own, &[]).or_else(|| language.find(&format!("arg-{}", argument.get_id()), &[]));
         let heading = if argument.is_positional() { "heading-arguments" } else { "heading-options" };
         let takes_value = argument.get_action().takes_values();
+        let values = argument.get_value_names().unwrap_or_default();
+        let values: Vec<String> = values.iter().map(|value| placeholder(value, language)).collect();
         argument
+            .value_names(values)
             .help(help.unwrap_or(own))
             .help_heading(language.text(heading, &[]))
             .hide_default_value(takes_value)
@@ -120,9 +123,20 @@ fn translate(command: Command, language: &Language, path: &str) -> Command {
     command
 }
 
+/// What stands for a value in help, such as `NAME` or `ORGANISATION=SEATS`, word by word.
+fn placeholder(value: &str, language: &Language) -> String {
+    let words = value.split_inclusive(|c: char| !c.is_alphabetic()).map(|part| {
+        let word = part.trim_end_matches(|c: char| !c.is_alphabetic());
+        let translated = language.find(&format!("value-{}", word.to_lowercase()), &[]);
+        translated.unwrap_or_else(|| word.to_owned()) + part.trim_start_matches(char::is_alphabetic)
+    });
+    words.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Language, command};
+    use super::{Arguments, Language, command, placeholder};
+    use clap::CommandFactory;
 
     #[test]
     fn the_tree_is_sound() {
@@ -149,5 +163,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_stands_for_values_has_words_too() {
+        let mut open = vec![Arguments::command()];
+        while let Some(node) = open.pop() {
+            let with_values = node.get_arguments().filter(|argument| argument.get_action().takes_values());
+            let values = with_values.filter_map(|argument| argument.get_value_names()).flatten();
+            for word in values.flat_map(|value| value.split(|c: char| !c.is_alphabetic())) {
+                for code in ["en", "fr"] {
+                    let id = format!("value-{}", word.to_lowercase());
+                    assert!(Language::named(code).find(&id, &[]).is_some(), "{code}: {id}");
+                }
+            }
+            open.extend(node.get_subcommands().cloned());
+        }
+        assert_eq!(placeholder("ORGANISATION=SEATS", &Language::named("fr")), "ORGANISATION=SIÈGES");
+        assert_eq!(placeholder("DAYS,DAYS,NUMBER", &Language::named("fr")), "JOURS,JOURS,NUMÉRO");
     }
 }

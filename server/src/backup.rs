@@ -38,7 +38,7 @@ pub enum BackupError {
     #[error("the database failed: {}", crate::store::chain(.0))]
     Store(#[from] StoreError),
     /// The operating system refused.
-    #[error("cannot use {path} ({source}): is there room, and may this user write there?", path = .path.display())]
+    #[error("cannot use {path} ({source}): is its folder there, is there room, and may this user write there?", path = .path.display())]
     Io {
         /// What was tried.
         path: PathBuf,

@@ -130,7 +130,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command.run() {
         Ok(code) => code,
         Err(error) => {
-            say(&format!("twiza-relay: {error:#}"));
+            say(&format!("twiza-relay: {}", told(&error)));
             ExitCode::FAILURE
         }
     }
@@ -148,4 +148,29 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// Talks to the person. Where nobody listens, there is nothing to do about it.
 fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// An error with its causes, each told once: most of our own texts have theirs in them.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        text if text.contains(&cause) => told,
+        text => format!("{text}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+    use crate::backup::BackupError;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let source = || std::io::Error::other("no such folder");
+        let typed = anyhow::Error::from(BackupError::Io { path: "x".into(), source: source() });
+        assert_eq!(told(&typed).matches("no such folder").count(), 1, "{}", told(&typed));
+        let in_context = Err::<(), _>(source()).context("cannot start threads").unwrap_err();
+        assert_eq!(told(&in_context), "cannot start threads: no such folder");
+    }
 }
