@@ -184,11 +184,7 @@ pub async fn start_on(
     let router = if telling.is_some() { http::counted(relay.clone()) } else { http::router(relay.clone()) };
     let certifying = tls.keep(shutdown.clone());
     let served = serve(router, listener, tls, relay.connections.clone(), handle.clone())?;
-    let grace = Duration::from_secs(settings.shutdown_seconds);
-    let stopping = tokio::spawn(async move {
-        shutdown.cancelled().await;
-        handle.graceful_shutdown(Some(grace));
-    });
+    let stopping = stop_gracefully(&settings, handle, shutdown);
     tracing::info!(port = address.port(), "listening");
     let background = [sweeping, following, stopping].into_iter().chain(telling).chain(certifying).collect();
     Ok(Running { address, metrics_address, relay, served, background, writer_stop, writing })
@@ -250,6 +246,19 @@ impl Tls {
     pub(crate) fn keep(&mut self, stop: CancellationToken) -> Option<JoinHandle<()>> {
         self.acme.take().map(|acme| tokio::spawn(acme.keep(stop)))
     }
+}
+
+/// Once `shutdown` is cancelled, takes no more connections, and gives the requests of others their time.
+pub(crate) fn stop_gracefully(
+    settings: &Settings,
+    handle: Handle<SocketAddr>,
+    shutdown: CancellationToken,
+) -> JoinHandle<()> {
+    let grace = Duration::from_secs(settings.shutdown_seconds);
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        handle.graceful_shutdown(Some(grace));
+    })
 }
 
 async fn tell_metrics(

@@ -184,4 +184,18 @@ impl Person {
         let code = error["error"]["code"].as_str().context("no code")?.to_owned();
         Ok((status.code().context("ended by a signal")?, code))
     }
+
+    /// Invites somebody into an alliance (which `alliance` names, where there are several) and approves; gives the invitation,
+    /// by which the newcomer finds out.
+    ///
+    /// # Errors
+    /// Whatever fails on the way.
+    pub fn lets_in(&self, newcomer: &Self, role: &str, alliance: &[&str]) -> Result<String> {
+        let link = self.asks(&[&["invite", "--role", role], alliance].concat())?["link"].clone();
+        let link = link.as_str().context("no link")?.to_owned();
+        newcomer.types(&["join", &link])?;
+        let requests = self.asks(&[&["requests"], alliance].concat())?;
+        self.types(&[&["approve", &requests["requests"][0]["number"].to_string()], alliance].concat())?;
+        Ok(link)
+    }
 }

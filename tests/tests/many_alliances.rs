@@ -36,12 +36,8 @@ impl Scene {
 }
 
 fn admit(organiser: &Person, alliance: [&str; 2], role: &str, newcomer: &Person) -> Result<()> {
-    let link = organiser.asks(&[&["invite", "--role", role], &alliance[..]].concat())?["link"].clone();
-    let link = link.as_str().context("no link")?;
-    newcomer.types(&["join", link])?;
-    let requests = organiser.asks(&[&["requests"], &alliance[..]].concat())?;
-    organiser.types(&[&["approve", &requests["requests"][0]["number"].to_string()], &alliance[..]].concat())?;
-    newcomer.types(&["join", link]).map(drop)
+    let link = organiser.lets_in(newcomer, role, &alliance)?;
+    newcomer.types(&["join", &link]).map(drop)
 }
 
 fn epoch(person: &Person, alliance: [&str; 2]) -> Result<u64> {

@@ -20,7 +20,6 @@ use ledger::{Asked, Ledger};
 use sha2::{Digest, Sha256};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{
@@ -135,11 +134,7 @@ pub fn start(
     let handle = Handle::new();
     let certifying = tls.keep(shutdown.clone());
     let served = run::serve(http::router(issuer), listener, tls, connections, handle.clone())?;
-    let grace = Duration::from_secs(settings.shutdown_seconds);
-    let stopping = tokio::spawn(async move {
-        shutdown.cancelled().await;
-        handle.graceful_shutdown(Some(grace));
-    });
+    let stopping = run::stop_gracefully(settings, handle, shutdown);
     tracing::info!(port = address.port(), "issuing tokens");
     let background = [stopping].into_iter().chain(certifying).collect();
     Ok(RunningIssuer { address, served, background })
