@@ -20,7 +20,8 @@ async fn what_comes_while_a_node_is_deaf_reaches_its_watchers_all_the_same() {
 
         let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
                    where query like 'LISTEN%' and datname = current_database()";
-        assert_eq!(shared.cluster.execute(&shared.url, cut), "2");
+        // One node or both: the one that watched listens for certain, the other may still be on its way back.
+        assert_ne!(shared.cluster.execute(&shared.url, cut), "0");
         place += 1;
         here.client.append(&key, frame(place), false).await;
         expect(&mut watching, place).await;
