@@ -8,6 +8,7 @@ use serde_json::json;
 use twiza_client::ClientError;
 use twiza_client::relay::RelayError;
 use twiza_client::relay::proxy::ProxyError;
+use twiza_crypto::grant::GrantError;
 use twiza_crypto::invitation::InvitationError;
 use twiza_crypto::name::NameError;
 use twiza_protocol::RelayAddressError;
@@ -56,6 +57,8 @@ pub(crate) enum Failure {
     Io(std::io::Error),
     /// This machine says nothing of where to keep data.
     NoHome,
+    /// A grant that is none.
+    Grant(GrantError),
     /// A grant for tokens that is not whole.
     GrantDamaged,
     /// There is no such role.
@@ -135,6 +138,8 @@ impl Failure {
         match self {
             Self::Client(error) => client(error, language),
             Self::RelayAddress(error) => relay_address(error),
+            Self::Grant(GrantError::Empty) => ("error-grant-empty", vec![], EXIT_USAGE),
+            Self::Grant(GrantError::TooLong | GrantError::NotOneLine) => ("error-grant-form", vec![], EXIT_USAGE),
             Self::GrantDamaged => ("error-grant-damaged", vec![], EXIT_USAGE),
             Self::Proxy(ProxyError::Scheme) => ("error-proxy-scheme", vec![], EXIT_USAGE),
             Self::Proxy(ProxyError::Place) => ("error-proxy-place", vec![], EXIT_USAGE),

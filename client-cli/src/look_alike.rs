@@ -87,6 +87,7 @@ fn people(item: &Item) -> Vec<&ShownPerson> {
             | Event::CallRefused { by: person, .. }
             | Event::RulesChanged { by: person, .. }
             | Event::Renamed { by: person, .. }
+            | Event::GrantChanged { by: person, .. }
             | Event::MotionEnacted { by: person, .. },
         ) => vec![person],
         Item::Event(_) => Vec::new(),

@@ -3,12 +3,13 @@
 use crate::language::Language;
 use crate::look_alike::{Crowd, Imitated, listed};
 use crate::wrap::INDENT;
+use fluent_bundle::FluentValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use twiza_client::store::history::{Entry, Event, Item, ShownPerson};
-use twiza_client::store::shown::{ShownAction, ShownRules};
+use twiza_client::store::shown::{ShownAction, ShownGrant, ShownRules};
 use twiza_crypto::name::is_invisible;
 use twiza_crypto::words::SafetyWords;
 use unicode_normalization::UnicodeNormalization;
@@ -129,6 +130,10 @@ fn event(language: &Language, event: &Event) -> String {
         Event::Renamed { name, by } => {
             language.text("event-renamed", &[("by", person(language, by).into()), ("name", line(name).into())])
         }
+        Event::GrantChanged { grant, by } => {
+            let (kind, issuer) = self::grant(grant);
+            language.text("event-grant", &[("by", person(language, by).into()), ("kind", kind), ("issuer", issuer)])
+        }
         Event::MotionProposed { number, person, motion } => language.text(
             "event-motion",
             &[
@@ -196,9 +201,23 @@ pub(crate) fn action(language: &Language, action: &ShownAction) -> String {
             language.text("action-rules", &[("rules", self::rules(language, rules).join(" ").into())])
         }
         ShownAction::Rename { name } => language.text("action-rename", &[("name", line(name).into())]),
+        ShownAction::Grant { grant } => {
+            let (kind, issuer) = self::grant(grant);
+            language.text("action-grant", &[("kind", kind), ("issuer", issuer)])
+        }
         ShownAction::Claim { person } => one("action-claim", person),
         ShownAction::Appoint { person } => one("action-appoint", person),
         ShownAction::Unknown => language.text("action-unknown", &[]),
+    }
+}
+
+/// The kind of a grant, and the issuer of its tokens if it has one, as variables of messages.
+pub(crate) fn grant(grant: &ShownGrant) -> (FluentValue<'static>, FluentValue<'static>) {
+    match grant {
+        ShownGrant::None => ("none".into(), "".into()),
+        ShownGrant::Secret => ("secret".into(), "".into()),
+        ShownGrant::Tokens { issuer } => ("tokens".into(), line(issuer).into()),
+        ShownGrant::Damaged => ("damaged".into(), "".into()),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use crate::failure::Failure;
 use std::io::{Error, ErrorKind, Read};
+use twiza_crypto::grant::Grant;
+use twiza_protocol::TokenGrant;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -12,6 +14,14 @@ pub(crate) const STANDARD_INPUT: &str = "-";
 /// The name that was typed, in the form that names have.
 pub(crate) fn composed(text: &str) -> String {
     text.nfc().collect()
+}
+
+/// The grant that was typed, if it is whole.
+pub(crate) fn grant(text: &str) -> Result<Grant, Failure> {
+    if TokenGrant::is_one(text) && text.parse::<TokenGrant>().is_err() {
+        return Err(Failure::GrantDamaged);
+    }
+    Grant::new(text).map_err(Failure::Grant)
 }
 
 /// All of standard input; `too_long` of what was read where it is more than the limit.

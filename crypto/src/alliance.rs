@@ -1,6 +1,7 @@
 //! The alliance's state: name, organisations, roles, relays and rules, in the GroupContext, changed only by commits.
 
 use crate::CryptoError;
+use crate::grant::Grant;
 use crate::identity::Identity;
 use crate::ledger::Ledger;
 use crate::motion::{Admission, MotionId};
@@ -24,7 +25,6 @@ pub const MEMBERS_MAX: usize = 2000;
 pub const ORGANISATIONS_MAX: usize = 500;
 
 const RELAYS_MAX: usize = 8;
-const GRANT_BYTES_MAX: usize = 256;
 
 /// What a member may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TlsSerialize, TlsDeserialize, TlsSize)]
@@ -55,7 +55,7 @@ pub struct AllianceRelay {
     /// Where.
     pub address: RelayAddress,
     /// The operator's secret for opening mailboxes there, where the relay asks for one.
-    pub grant: Option<String>,
+    pub grant: Option<Grant>,
 }
 
 /// Everything an alliance has agreed on. Two members in the same epoch have the same.
@@ -141,7 +141,7 @@ struct EncodedState {
 #[derive(Debug, TlsSerialize, TlsDeserialize, TlsSize)]
 struct EncodedRelay {
     address: VLBytes,
-    grant: Option<VLBytes>,
+    grant: Option<Grant>,
 }
 
 impl AllianceState {
@@ -152,7 +152,7 @@ impl AllianceState {
     pub fn encode(&self) -> Result<Vec<u8>, CryptoError> {
         let relays = self.relays.iter().map(|relay| EncodedRelay {
             address: relay.address.to_string().into_bytes().into(),
-            grant: relay.grant.as_ref().map(|grant| grant.as_bytes().into()),
+            grant: relay.grant.clone(),
         });
         let mut octets = wire::encode(&EncodedState {
             version: if self.founding.is_some() { FOUNDED_ANEW_VERSION } else { ALLIANCE_STATE_VERSION },
@@ -300,6 +300,15 @@ impl AllianceState {
         self
     }
 
+    /// This state with another grant for the relay in use, or none.
+    #[must_use]
+    pub fn with_grant(mut self, grant: Option<Grant>) -> Self {
+        if let Some(relay) = self.relays.first_mut() {
+            relay.grant = grant;
+        }
+        self
+    }
+
     fn awaiting_no_more(mut self, of: &[Identity]) -> Self {
         if let Some(founding) = &mut self.founding {
             founding.awaited.retain(|admission| !of.contains(&admission.identity));
@@ -319,12 +328,5 @@ impl AllianceState {
 
 fn decode_relay(encoded: &EncodedRelay) -> Option<AllianceRelay> {
     let address = std::str::from_utf8(encoded.address.as_ref()).ok()?.parse().ok()?;
-    let grant = match &encoded.grant {
-        None => None,
-        Some(grant) if grant.as_ref().len() <= GRANT_BYTES_MAX => {
-            Some(std::str::from_utf8(grant.as_ref()).ok()?.to_owned())
-        }
-        Some(_) => return None,
-    };
-    Some(AllianceRelay { address, grant })
+    Some(AllianceRelay { address, grant: encoded.grant.clone() })
 }

@@ -113,6 +113,9 @@ pub enum Obstacle {
     /// The rules have no succession, or one is an organiser.
     #[error("the alliance's rules have no succession, or you are an organiser yourself")]
     NoSuccession,
+    /// The relay takes no such grant.
+    #[error("the relay does not take this grant")]
+    GrantRefused,
     /// Rules that contradict themselves.
     #[error("these rules are out of bounds, or easier to change than what they protect")]
     RulesUnsound,
@@ -122,7 +125,7 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::NotMember,
         Self::UnknownMember,
         Self::TooMany,
@@ -139,6 +142,7 @@ impl Obstacle {
         Self::MotionSpent,
         Self::MotionVoid,
         Self::NoSuccession,
+        Self::GrantRefused,
         Self::RulesUnsound,
         Self::Rules,
     ];
@@ -163,6 +167,7 @@ impl Obstacle {
             Self::MotionSpent => "motion-spent",
             Self::MotionVoid => "motion-void",
             Self::NoSuccession => "no-succession",
+            Self::GrantRefused => "grant-refused",
             Self::RulesUnsound => "rules-unsound",
             Self::Rules => "rules",
         }

@@ -19,11 +19,12 @@
 
 mod authority;
 
-use crate::alliance::{AllianceState, Seat};
+use crate::alliance::{AllianceId, AllianceState, Seat};
 use crate::credential::Person;
 use crate::identity::Identity;
 use crate::motion::{Admission, VerifiedMotion};
 use thiserror::Error;
+use twiza_protocol::RelayAddress;
 
 pub use authority::organisations_needed;
 pub(crate) use authority::{enacted, unprivileged};
@@ -71,7 +72,7 @@ pub enum Refusal {
     /// The state is missing or does not decode.
     #[error("the alliance state after it is missing or malformed")]
     StateMalformed,
-    /// The alliance's identifier or the relay in use changed.
+    /// The alliance's identifier or the address of the relay in use changed.
     #[error("it changes what makes the alliance findable")]
     AnchorChanged,
     /// Somebody added has a seat already, or is added twice.
@@ -149,7 +150,7 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
         return Err(Refusal::AuthorRemoved);
     }
     let after = facts.after.as_ref().ok_or(Refusal::StateMalformed)?;
-    if (after.id, after.generation) != (before.id, before.generation) || after.relays.first() != before.relays.first() {
+    if anchor(after) != anchor(before) {
         return Err(Refusal::AnchorChanged);
     }
     check_membership(before, facts, after)?;
@@ -157,6 +158,11 @@ pub fn judge(before: &AllianceState, facts: &CommitFacts) -> Result<(), Refusal>
     authority::check(before, facts, author, after)?;
     check_readmissions(before, facts, after)?;
     check_invariants(after)
+}
+
+/// What no commit changes: by it, members find each other.
+fn anchor(state: &AllianceState) -> (AllianceId, u32, Option<&RelayAddress>) {
+    (state.id, state.generation, state.relays.first().map(|relay| &relay.address))
 }
 
 /// What every state must be, so that an alliance can always go on.

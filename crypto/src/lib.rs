@@ -27,6 +27,7 @@ pub mod epoch;
 mod error;
 #[cfg(feature = "test-utils")]
 pub mod fuzzing;
+pub mod grant;
 pub mod group;
 pub mod identity;
 pub mod invitation;

@@ -37,7 +37,7 @@ pub enum Privilege {
     Roles,
     /// Changing the rules, the allotments, or which organisations have an organiser.
     Rules,
-    /// The alliance's name and its further relays.
+    /// The alliance's name, its grant at the relay in use, and its further relays.
     Alliance,
 }
 

@@ -15,6 +15,7 @@ use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Ro
 use twiza_crypto::content::{AuthorSeal, ContentKind};
 use twiza_crypto::credential::{self, Person};
 use twiza_crypto::epoch::Branch;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::group::Group;
 use twiza_crypto::group::join::Joiner;
 use twiza_crypto::identity::{Identity, IdentityKey};
@@ -47,6 +48,10 @@ fn octets(name: &str) -> Vec<u8> {
 
 fn hex(octets: &[u8]) -> String {
     HEXLOWER.encode(octets)
+}
+
+fn grant(text: &str) -> Grant {
+    Grant::new(text).expect("a grant")
 }
 
 fn name(text: &str) -> Name {
@@ -164,7 +169,7 @@ fn alliance() -> AllianceState {
             seat(2, Role::Member, "Amal"),
             seat(3, Role::Organiser, "جمعية النور"),
         ],
-        relays: vec![relay(), AllianceRelay { grant: Some("secret".to_owned()), ..relay() }],
+        relays: vec![relay(), AllianceRelay { grant: Some(grant("secret")), ..relay() }],
         rules: Rules {
             quorums: Quorums { admit: 2, remove: 2, roles: 3, rules: 3, alliance: 1 },
             own_delegates: true,
@@ -196,6 +201,12 @@ fn motions_and_their_approvals_are_frozen() {
         Action::Claim(one),
         Action::Appoint(MotionId::from_bytes([6; 16]), one),
     ];
+    assert_eq!(hex(&in_commits(actions.into())), frozen("motions in commits"));
+    let grants = [Action::SetGrant(Some(grant("secret"))), Action::SetGrant(None)];
+    assert_eq!(hex(&in_commits(grants.into())), frozen("motions for a grant in commits"));
+}
+
+fn in_commits(actions: Vec<Action>) -> Vec<u8> {
     let mut all = Vec::new();
     for action in actions {
         let motion = Motion { id: MotionId::from_bytes([5; 16]), expires: 20_014, action };
@@ -205,7 +216,7 @@ fn motions_and_their_approvals_are_frozen() {
         assert_eq!(read.verify(&alliance().id).expect("one's own approval").motion, motion);
         all.extend(octets);
     }
-    assert_eq!(hex(&all), frozen("motions in commits"));
+    all
 }
 
 #[test]

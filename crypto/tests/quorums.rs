@@ -7,6 +7,7 @@ use proptest::sample::subsequence;
 use std::collections::BTreeSet;
 use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Role, Seat};
 use twiza_crypto::credential::Person;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::{CommitFacts, Refusal, judge};
 use twiza_crypto::ledger::{Ledger, Spent};
@@ -74,6 +75,10 @@ fn motion(id: u8, action: Action) -> Motion {
     Motion { id: MotionId::from_bytes([id; 16]), expires: TODAY + 14, action }
 }
 
+fn grant() -> Grant {
+    Grant::new("autumn").expect("a grant")
+}
+
 /// A rotation.
 fn facts(author: u8, state: &AllianceState) -> CommitFacts {
     let mut after = state.clone();
@@ -134,6 +139,7 @@ fn every_kind_of_change_asks_for_its_own_number_of_organisations() {
         (Action::SetRole(identity(4), Role::Observer), 2),
         (Action::SetRules(Rules::default()), 3),
         (Action::Rename(name("Tiwizi")), 4),
+        (Action::SetGrant(Some(grant())), 4),
     ];
     for (action, kind) in &actions {
         for needed in 2..=3 {
@@ -420,6 +426,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         (who(), any_role()).prop_map(|(who, role)| Action::SetRole(who, role)),
         any_rules().prop_map(Action::SetRules),
         Just(Action::Rename(name("Tiwizi"))),
+        proptest::option::of(Just(grant())).prop_map(Action::SetGrant),
         who().prop_map(Action::Claim),
         (0..4_u8, who()).prop_map(|(claim, who)| Action::Appoint(MotionId::from_bytes([claim; 16]), who)),
     ]

@@ -33,6 +33,28 @@ pub struct World {
     shutdown: CancellationToken,
 }
 
+/// A relay that is stopped.
+pub struct Paused {
+    folder: TempDir,
+    /// What it will go on with.
+    pub settings: Settings,
+}
+
+impl Paused {
+    /// Starts it again where it was.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting.
+    pub async fn resumed(self) -> Result<World> {
+        let Self { folder, settings } = self;
+        let listener = TcpListener::bind(settings.listen)?;
+        let shutdown = CancellationToken::new();
+        let clock = Arc::new(twiza_relay::SystemClock);
+        let running = twiza_relay::start(settings.clone(), listener, clock, shutdown.clone()).await?;
+        Ok(World { folder, settings, running, shutdown })
+    }
+}
+
 impl World {
     /// Starts a relay.
     ///
@@ -65,14 +87,18 @@ impl World {
     /// # Errors
     /// Whatever keeps it from stopping or starting.
     pub async fn restarted(self, change: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        let paused = self.paused().await?;
+        change(&paused.folder.path().join("relay"))?;
+        paused.resumed().await
+    }
+
+    /// Stops the relay for a while.
+    ///
+    /// # Errors
+    /// Whatever went wrong while it stopped.
+    pub async fn paused(self) -> Result<Paused> {
         let settings = self.settings.clone();
-        let folder = self.stop().await?;
-        change(&folder.path().join("relay"))?;
-        let listener = TcpListener::bind(settings.listen)?;
-        let shutdown = CancellationToken::new();
-        let clock = Arc::new(twiza_relay::SystemClock);
-        let running = twiza_relay::start(settings.clone(), listener, clock, shutdown.clone()).await?;
-        Ok(Self { folder, settings, running, shutdown })
+        Ok(Paused { folder: self.stop().await?, settings })
     }
 
     /// The folder of somebody's profile.

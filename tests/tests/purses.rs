@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Barrier;
 use twiza_client::engine::AllianceNumber;
 use twiza_client::relay::{IssuerConnection, RelayError, Right};
+use twiza_client::store::shown::ShownGrant;
 use twiza_client::{ClientError, Engine};
+use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::name::Name;
 use twiza_protocol::{
     AdmissionMode, BlindSignature, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey, Problem,
@@ -130,7 +133,8 @@ async fn world_of(issuer: &Issuer) -> Result<World> {
 
 async fn found(engine: &Engine, world: &World, issuer: &Issuer, name: &str) -> Result<AllianceNumber, ClientError> {
     let grant = issuer.grant().map_err(|error| ClientError::Store(error.to_string()))?;
-    engine.found(&Name::new(name)?, &world.address(), Some(&grant)).await
+    let grant = Grant::new(&grant).map_err(|error| ClientError::Store(error.to_string()))?;
+    engine.found(&Name::new(name)?, &world.address(), Some(grant)).await
 }
 
 async fn amina(world: &World, issuer: &Arc<Issuer>) -> Result<Engine> {
@@ -236,6 +240,38 @@ async fn a_forgotten_alliance_leaves_no_tokens() -> Result<()> {
     amina.forget(second, true).await?;
     found(&amina, &world, &issuer, "Tawiza").await?;
     assert_eq!(asked(), 2, "what was left went with the last");
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> Result<()> {
+    let (issuer, other) = (Issuer::new()?, Issuer::new()?);
+    let world = world_of(&issuer).await?;
+    let amina = amina(&world, &issuer).await?;
+    let alliance = found(&amina, &world, &issuer, "Tawiza").await?;
+    amina.sync(alliance).await?;
+    spend_all(&amina, alliance, &issuer).await?;
+    assert_eq!(amina.right(alliance).await?.tokens, Some(0));
+    let autumn = |issuer: &Issuer| -> Result<Grant> {
+        let grant: TokenGrant = issuer.grant()?.parse()?;
+        Ok(Grant::new(&TokenGrant { secret: "autumn".to_owned(), ..grant }.to_string())?)
+    };
+    // Of an issuer that has another key than the grant says.
+    issuer.behave(Manner::Honest);
+    let refused = amina.set_grant(alliance, Some(&autumn(&other)?)).await;
+    assert!(matches!(refused, Err(ClientError::NotPossible(Obstacle::GrantRefused))), "{refused:?}");
+    issuer.behave(Manner::UsedUp);
+    let waits = amina.set_grant(alliance, Some(&autumn(&issuer)?)).await;
+    assert!(matches!(waits, Err(ClientError::Relay(RelayError::Issuer(_)))), "{waits:?}");
+    issuer.behave(Manner::Honest);
+    amina.sync(alliance).await?;
+    assert_eq!(amina.outbox(alliance).await?.changes, 0);
+    let right = amina.right(alliance).await?;
+    assert_eq!(right.grant, ShownGrant::Tokens { issuer: "tokens.example:7443".to_owned() });
+    assert!(right.tokens.is_some_and(|tokens| tokens > 0), "in a purse of its own");
+    amina.rotate(alliance).await?;
+    assert_eq!(issuer.shown_twice(), 0);
     world.stop().await?;
     Ok(())
 }

@@ -158,3 +158,37 @@ fn a_grant_that_is_used_up_says_so_and_what_was_made_goes_on() -> Result<()> {
     assert!(amina.types(&["read", "--all"])?.contains("azul"), "the mailbox that is there takes no token");
     Ok(())
 }
+
+#[test]
+fn a_new_grant_takes_the_place_of_one_that_is_taken_back() -> Result<()> {
+    let scene = Scene::new(1000)?;
+    let (amina, karim) = (scene.person("amina", "Amina")?, scene.person("karim", "Karim")?);
+    amina.types(&scene.create(&scene.grant))?;
+    admit(&amina, &karim)?;
+    let autumn = RelayProcess::tells(PROGRAMS, &scene.data("issuer"), &["grant", "new", "autumn"])?;
+    let issuer = scene.grant.parse::<TokenGrant>()?.issuer;
+    let autumn = TokenGrant { issuer, ..autumn.trim().parse()? };
+    RelayProcess::tells(PROGRAMS, &scene.data("issuer"), &["grant", "revoke", "spring"])?;
+    (0..40).find_map(|_| karim.is_refused(&["rotate"]).ok()).context("never used up")?;
+
+    let whole = autumn.to_string();
+    assert_eq!(amina.is_refused(&["alliance", "grant"])?, (2, "usage-missing".to_owned()));
+    assert_eq!(amina.is_refused(&["alliance", "grant", &whole[..40]])?, (2, "error-grant-damaged".to_owned()));
+    assert_eq!(amina.is_refused(&["alliance", "grant", ""])?, (2, "error-grant-empty".to_owned()));
+    assert_eq!(amina.is_refused(&["alliance", "grant", "springtime"])?, (4, "error-not-possible".to_owned()));
+    assert_eq!(karim.is_refused(&["alliance", "grant", &whole])?, (4, "error-not-organiser".to_owned()));
+    let given = amina.command(&["--json", "alliance", "grant"]).env("TWIZA_GRANT", &whole).output()?;
+    assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
+    let given: serde_json::Value = serde_json::from_slice(&given.stdout)?;
+    let issuer = format!("{}:{}", autumn.issuer.host(), autumn.issuer.port());
+    assert_eq!(given["right"]["grant"], serde_json::json!({ "kind": "tokens", "issuer": issuer }));
+
+    let read = karim.types(&["read"])?;
+    assert!(read.contains("another secret") && read.contains(&issuer) && !read.contains(&autumn.secret), "{read}");
+    let shown = karim.asks(&["alliance", "show"])?;
+    assert_eq!(shown["outbox"]["changes"], 0, "what waited went through");
+    assert!(shown["right"]["tokens"].as_i64().is_some_and(|tokens| tokens > 0), "{shown}");
+    karim.types(&["send", "marhaba"])?;
+    assert!(amina.types(&["read"])?.contains("marhaba"));
+    Ok(())
+}

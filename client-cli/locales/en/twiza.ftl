@@ -59,6 +59,12 @@ example-alliance-list = twiza alliance list
 arg-alliance-list-all = Those too that have ended
 help-alliance-show = Show how an alliance stands
 example-alliance-show = twiza alliance show --alliance Tawiza
+help-alliance-grant = Show the relay another secret from now on: whoever runs it gave you a new one, or somebody has the old one who should not
+example-alliance-grant =
+    twiza alliance grant SECRET --alliance Tawiza
+    TWIZA_GRANT=… twiza alliance grant --alliance Tawiza
+arg-alliance-grant-secret = The operator's secret (also by TWIZA_GRANT, where others at this machine cannot see it)
+arg-alliance-grant-none = No secret: the relay asks for none any more
 help-alliance-reopen = Go on with an alliance whose place the relay has lost, because nobody used it
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
 help-alliance-forget = Erase an alliance that has ended, or that you asked to join by mistake, from this profile
@@ -201,6 +207,7 @@ relay-good =
     The relay at { $host } answers, and its key is the one in the address.
     { $admission ->
         [open] Anybody may use it.
+        [token] It asks for tokens: get a secret for them from whoever runs it.
        *[grant] It asks for a secret: get one from whoever runs it.
     }
     It keeps what nobody adds to for { $days ->
@@ -211,6 +218,7 @@ relay-incompatible =
     The relay at { $host } answers, but speaks another version: it, or this program, must be updated.
     { $admission ->
         [open] Anybody may use it.
+        [token] It asks for tokens: get a secret for them from whoever runs it.
        *[grant] It asks for a secret: get one from whoever runs it.
     }
     It keeps what nobody adds to for { $days ->
@@ -261,6 +269,12 @@ alliance-show =
     Epoch: { $epoch }
     Waiting to be sent: messages { $messages }, changes { $changes }
     Encryption: { $suite }
+alliance-right = { $kind ->
+    [none] Secret for the relay: none
+    [tokens] Secret for the relay: one for tokens of { $issuer }; tokens in hand: { $tokens }
+    [damaged] Secret for the relay: not whole. An organiser must give a better one, with `twiza alliance grant`
+   *[secret] Secret for the relay: one of its operator
+}
 invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them. To take the invitation back: `twiza decline { $number }`.
 join-prompt = The invitation (it is not shown here):
 join-asked = You have asked to join. Your safety words: { $words }
@@ -313,6 +327,12 @@ action-remove = remove { $people }
 action-role = give { $person } the role: { $role }
 action-rules = set other rules. { $rules }
 action-rename = call the alliance { $name }
+action-grant = { $kind ->
+    [none] show the relay no secret any more
+    [tokens] open new places with another secret, for tokens of { $issuer }
+    [damaged] open new places with a secret that is not whole
+   *[secret] show the relay another secret
+}
 action-claim = state that nobody organises the alliance any more, and that { $person } should
 action-appoint = make { $person } an organiser, since no organiser objected
 action-unknown = something of a later version of Twiza
@@ -388,6 +408,12 @@ event-rebooted = { $person } founded the alliance anew, without: { $without }. W
 event-call-refused = { $person } wants to found the alliance anew, without: { $without }. Fewer organisations than the rules ask for could then decide, and nobody has seen these people cheat: your client does not follow. Speak with each other outside Twiza.
 event-rules = { $by } set other rules. { $rules }
 event-renamed = { $by } gave the alliance the name { $name }.
+event-grant = { $kind ->
+    [none] { $by } took the alliance's secret for its relay out: it is shown none any more.
+    [tokens] { $by } gave the alliance another secret for its relay, for tokens of { $issuer }. Your program takes some there from time to time, by the same way as it goes to the relay.
+    [damaged] { $by } gave the alliance another secret for its relay, which is not whole: nothing new can be opened with it. An organiser must give a better one, with `twiza alliance grant`.
+   *[secret] { $by } gave the alliance another secret for its relay.
+}
 event-motion = { $person } proposes motion { $number }: { $action }. To approve: `twiza motion approve { $number }`.
 event-motion-approved = { $person } approved motion { $number }.
 event-motion-withdrawn = { $person } withdrew motion { $number }.
@@ -406,6 +432,7 @@ event-not-done =
         [remove] removing a member.
         [role] giving a role.
         [rules] setting other rules.
+        [grant] showing the relay another secret.
         [motion] deciding with others.
         [answer] answering somebody who asked to join.
         [leave] leaving.
@@ -506,6 +533,7 @@ reason-motion-expired = The motion has expired: propose it again.
 reason-motion-spent = The motion was carried out before.
 reason-motion-void = It is done already, was withdrawn, or is no longer possible.
 reason-no-succession = The alliance's rules have no succession, or you are an organiser yourself.
+reason-grant-refused = The relay, or the issuer of tokens, does not take this secret: it is mistyped, of another kind than the relay asks for, or was taken back. The alliance goes on with the one it had.
 reason-rules-unsound = These rules contradict themselves: from 1 to 32 organisations, for the rules never fewer than for anything else; and for a succession at least 2, with 1 to 3650 days.
 reason-undeliverable = Somebody else has the invitation and made its place unusable. If that person was let in, remove and invite again, by another way.
 reason-rules = The alliance's rules do not allow it.
@@ -523,21 +551,23 @@ error-text-long = The text is too long: { $found } MiB. A message holds { $limit
 error-text-empty = There is nothing to send.
 error-unreachable = The relay at { $host } cannot be reached: { $cause }. Check the network and the address; try again later.
 error-wrong-pin = Beware: who answers at { $host } is not the relay in the address. Its key is another, so nothing was sent. Ask whoever runs the relay, by a way you trust.
-error-grant-required = The relay asks for a secret, and none was given ({ $code }). Get one from whoever runs it, and give it with --grant.
-error-grant-refused = The relay does not accept the secret that was given: it is mistyped, of another kind than this relay asks for, or whoever runs the relay has taken it back. Ask them.
+error-grant-required = The relay asks for a secret, and none was given ({ $code }). Get one from whoever runs it, and give it with --grant, or to an alliance that is there with `twiza alliance grant`.
+error-grant-refused = The relay does not accept the secret that was given: it is mistyped, of another kind than this relay asks for, or whoever runs the relay has taken it back. Ask them; an organiser gives a new one with `twiza alliance grant`.
 error-relay-full = The relay has no space left ({ $code }). Tell whoever runs it; nothing is lost here.
 error-mailbox-full = The relay takes no more for this alliance until its keys change ({ $code }). Run `twiza rotate`, then try again.
 error-relay-busy = The relay is busy ({ $code }). Try again in a moment.
 error-mailbox-unknown = The relay does not know this place ({ $code }): it has expired, or was never there.
 error-relay-refused = The relay refuses ({ $code }).
-error-token-invalid = The relay does not take tokens of the issuer that the secret names: it takes another's by now, or the secret is for another relay. Ask whoever runs the relay.
+error-token-invalid = The relay does not take tokens of the issuer that the secret names: it takes another's by now, or the secret is for another relay. Ask whoever runs the relay; an organiser gives a new one with `twiza alliance grant`.
 error-issuer-unreachable = The relay opens new places for tokens, and their issuer at { $host } cannot be reached: { $cause }. Try again later.
 error-issuer-wrong-pin = What answers at { $host } is not the issuer of tokens that the secret names: its key is another. Somebody may stand in between. Ask whoever runs the relay.
-error-issuer-grant-refused = The issuer of tokens does not accept your alliance's secret: it is mistyped, or whoever runs the relay has taken it back. Ask them.
+error-issuer-grant-refused = The issuer of tokens does not accept your alliance's secret: it is mistyped, or whoever runs the relay has taken it back. Ask them; an organiser gives a new one with `twiza alliance grant`.
 error-tokens-used-up = Your alliance's secret has had as many tokens as it may have in a day. Tomorrow there are more; if it happens again, ask whoever runs the relay.
 error-issuer-other-key = The issuer of tokens has another key than the secret names: the secret is mistyped, or the issuer was made anew. Copy the secret again; if that does not help, ask whoever runs the relay.
 error-no-relay = What answers there is no relay: it may be an issuer of tokens, whose address looks alike ({ $code }).
 error-issuer-other = The issuer of tokens answers what makes no sense: { $cause }. It may be of another version, or somebody stands in between.
+error-grant-empty = A secret cannot be empty. For none at all, say --none.
+error-grant-form = This is no secret of a relay: it is one line of up to 256 letters. Copy it again, whole.
 error-grant-damaged = This secret is not whole: it is one for tokens, which has an address, #, and two parts with a dot between. Copy it again, whole.
 error-relay-other = The relay's answer makes no sense: { $cause }. It may be of another version, or somebody stands in between.
 error-relay-contradiction = Beware: the relay contradicts itself: { $what }. Nothing it says now is taken over. Tell the other members and whoever runs it.

@@ -58,6 +58,12 @@ example-alliance-list = twiza alliance list
 arg-alliance-list-all = Aussi celles qui sont finies
 help-alliance-show = Montrer où en est une alliance
 example-alliance-show = twiza alliance show --alliance Tawiza
+help-alliance-grant = Montrer désormais un autre secret au relais : qui l'héberge vous en a donné un nouveau, ou l'ancien est en de mauvaises mains
+example-alliance-grant =
+    twiza alliance grant SECRET --alliance Tawiza
+    TWIZA_GRANT=… twiza alliance grant --alliance Tawiza
+arg-alliance-grant-secret = Le secret de qui héberge le relais (aussi par TWIZA_GRANT, où d'autres sur cette machine ne le voient pas)
+arg-alliance-grant-none = Aucun secret : le relais n'en demande plus
 help-alliance-reopen = Continuer une alliance dont le relais a perdu la place, parce que personne ne s'en servait
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
 help-alliance-forget = Effacer de ce profil une alliance finie, ou dans laquelle vous demandiez à entrer par erreur
@@ -200,6 +206,7 @@ relay-good =
     Le relais { $host } répond, et sa clé est celle de l'adresse.
     { $admission ->
         [open] Tout le monde peut s'en servir.
+        [token] Il demande des jetons : demandez un secret pour en avoir à qui l'héberge.
        *[grant] Il demande un secret : demandez-le à qui l'héberge.
     }
     Il garde ce à quoi personne n'ajoute rien pendant { $days ->
@@ -210,6 +217,7 @@ relay-incompatible =
     Le relais { $host } répond, mais parle une autre version : lui, ou ce programme, doit être mis à jour.
     { $admission ->
         [open] Tout le monde peut s'en servir.
+        [token] Il demande des jetons : demandez un secret pour en avoir à qui l'héberge.
        *[grant] Il demande un secret : demandez-le à qui l'héberge.
     }
     Il garde ce à quoi personne n'ajoute rien pendant { $days ->
@@ -260,6 +268,12 @@ alliance-show =
     Époque : { $epoch }
     En attente d'envoi : messages { $messages }, changements { $changes }
     Chiffrement : { $suite }
+alliance-right = { $kind ->
+    [none] Secret pour le relais : aucun
+    [tokens] Secret pour le relais : un pour des jetons de { $issuer } ; jetons en main : { $tokens }
+    [damaged] Secret pour le relais : pas entier. Une personne qui organise doit en donner un meilleur, avec `twiza alliance grant`
+   *[secret] Secret pour le relais : un de qui l'héberge
+}
 invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera. Pour reprendre l'invitation : `twiza decline { $number }`.
 join-prompt = L'invitation (elle ne s'affiche pas ici) :
 join-asked = Vous avez demandé à entrer. Vos mots de sûreté : { $words }
@@ -312,6 +326,12 @@ action-remove = retirer { $people }
 action-role = donner à { $person } le rôle : { $role }
 action-rules = fixer d'autres règles. { $rules }
 action-rename = appeler l'alliance { $name }
+action-grant = { $kind ->
+    [none] ne plus montrer de secret au relais
+    [tokens] ouvrir de nouveaux lieux avec un autre secret, contre des jetons de { $issuer }
+    [damaged] ouvrir de nouveaux lieux avec un secret qui n'est pas entier
+   *[secret] montrer un autre secret au relais
+}
 action-claim = constater que plus personne n'organise l'alliance, et que { $person } devrait le faire
 action-appoint = confier l'organisation à { $person }, puisque personne qui organise ne s'est opposé
 action-unknown = quelque chose d'une version plus récente de Twiza
@@ -387,6 +407,12 @@ event-rebooted = { $person } a fondé l'alliance à nouveau, sans : { $without }
 event-call-refused = { $person } veut fonder l'alliance à nouveau, sans : { $without }. Moins d'organisations que n'en demandent les règles pourraient alors décider, et personne n'a vu ces gens tricher : votre programme ne suit pas. Parlez-vous en dehors de Twiza.
 event-rules = { $by } a fixé d'autres règles. { $rules }
 event-renamed = { $by } a donné à l'alliance le nom { $name }.
+event-grant = { $kind ->
+    [none] { $by } a retiré le secret de l'alliance pour son relais : on ne lui en montre plus.
+    [tokens] { $by } a donné à l'alliance un autre secret pour son relais, contre des jetons de { $issuer }. Votre programme en prend là de temps en temps, par le même chemin que vers le relais.
+    [damaged] { $by } a donné à l'alliance un autre secret pour son relais, qui n'est pas entier : il n'ouvre rien de nouveau. Une personne qui organise doit en donner un meilleur, avec `twiza alliance grant`.
+   *[secret] { $by } a donné à l'alliance un autre secret pour son relais.
+}
 event-motion = { $person } propose la motion { $number } : { $action }. Pour approuver : `twiza motion approve { $number }`.
 event-motion-approved = { $person } a approuvé la motion { $number }.
 event-motion-withdrawn = { $person } a repris la motion { $number }.
@@ -405,6 +431,7 @@ event-not-done =
         [remove] retirer un membre.
         [role] donner un rôle.
         [rules] fixer d'autres règles.
+        [grant] montrer un autre secret au relais.
         [motion] décider avec d'autres.
         [answer] répondre à quelqu'un qui demandait à entrer.
         [leave] partir.
@@ -505,6 +532,7 @@ reason-motion-expired = La motion a expiré : proposez-la de nouveau.
 reason-motion-spent = La motion a déjà été exécutée.
 reason-motion-void = C'est déjà fait, cela a été repris, ou ce n'est plus possible.
 reason-no-succession = Les règles de l'alliance n'ont pas de succession, ou vous organisez vous-même.
+reason-grant-refused = Le relais, ou l'émetteur de jetons, n'accepte pas ce secret : il est mal tapé, d'une autre sorte que celle que le relais demande, ou a été repris. L'alliance continue avec celui qu'elle avait.
 reason-rules-unsound = Ces règles se contredisent : de 1 à 32 organisations, pour les règles jamais moins que pour le reste ; et pour une succession au moins 2, avec 1 à 3650 jours.
 reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisable. Si la personne est entrée, retirez-la et invitez-la de nouveau, par un autre moyen.
 reason-rules = Les règles de l'alliance ne le permettent pas.
@@ -522,21 +550,23 @@ error-text-long = Le texte est trop long : { $found } Mio. Un message en contien
 error-text-empty = Il n'y a rien à envoyer.
 error-unreachable = Le relais { $host } est injoignable : { $cause }. Vérifiez le réseau et l'adresse ; réessayez plus tard.
 error-wrong-pin = Attention : ce qui répond à { $host } n'est pas le relais de l'adresse. Sa clé est autre, donc rien n'a été envoyé. Demandez à qui héberge le relais, par un moyen sûr.
-error-grant-required = Le relais demande un secret, et aucun n'a été donné ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant.
-error-grant-refused = Le relais n'accepte pas le secret donné : il est mal tapé, d'une autre sorte que celle que ce relais demande, ou qui héberge le relais l'a repris. Demandez-leur.
+error-grant-required = Le relais demande un secret, et aucun n'a été donné ({ $code }). Demandez-le à qui l'héberge, et donnez-le avec --grant, ou à une alliance qui existe déjà avec `twiza alliance grant`.
+error-grant-refused = Le relais n'accepte pas le secret donné : il est mal tapé, d'une autre sorte que celle que ce relais demande, ou qui héberge le relais l'a repris. Demandez-leur ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.
 error-relay-full = Le relais n'a plus de place ({ $code }). Dites-le à qui l'héberge ; rien n'est perdu ici.
 error-mailbox-full = Le relais ne prend plus rien pour cette alliance tant que ses clés ne changent pas ({ $code }). Lancez `twiza rotate`, puis réessayez.
 error-relay-busy = Le relais est occupé ({ $code }). Réessayez dans un moment.
 error-mailbox-unknown = Le relais ne connaît pas cet endroit ({ $code }) : il a expiré, ou n'a jamais existé.
 error-relay-refused = Le relais refuse ({ $code }).
-error-token-invalid = Le relais n'accepte pas les jetons de l'émetteur que nomme le secret : il accepte désormais ceux d'un autre, ou le secret est pour un autre relais. Demandez à qui héberge le relais.
+error-token-invalid = Le relais n'accepte pas les jetons de l'émetteur que nomme le secret : il accepte désormais ceux d'un autre, ou le secret est pour un autre relais. Demandez à qui héberge le relais ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.
 error-issuer-unreachable = Le relais ouvre de nouveaux lieux contre des jetons, et leur émetteur { $host } est injoignable : { $cause }. Réessayez plus tard.
 error-issuer-wrong-pin = Ce qui répond à { $host } n'est pas l'émetteur de jetons que nomme le secret : sa clé est une autre. Quelqu'un s'est peut-être mis entre vous. Demandez à qui héberge le relais.
-error-issuer-grant-refused = L'émetteur de jetons n'accepte pas le secret de votre alliance : il est mal tapé, ou qui héberge le relais l'a repris. Demandez-leur.
+error-issuer-grant-refused = L'émetteur de jetons n'accepte pas le secret de votre alliance : il est mal tapé, ou qui héberge le relais l'a repris. Demandez-leur ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.
 error-tokens-used-up = Le secret de votre alliance a reçu autant de jetons qu'il peut en avoir par jour. Il y en aura d'autres demain ; si cela se répète, demandez à qui héberge le relais.
 error-issuer-other-key = L'émetteur de jetons a une autre clé que celle que nomme le secret : le secret est mal tapé, ou l'émetteur a été refait. Copiez le secret de nouveau ; si cela ne suffit pas, demandez à qui héberge le relais.
 error-no-relay = Ce qui répond là n'est pas un relais : c'est peut-être un émetteur de jetons, dont l'adresse se ressemble ({ $code }).
 error-issuer-other = La réponse de l'émetteur de jetons n'a pas de sens : { $cause }. Il est peut-être d'une autre version, ou quelqu'un s'est mis entre vous.
+error-grant-empty = Un secret ne peut pas être vide. Pour n'en montrer aucun, dites --none.
+error-grant-form = Ce n'est pas le secret d'un relais : c'est une seule ligne d'au plus 256 lettres. Copiez-le de nouveau, en entier.
 error-grant-damaged = Ce secret n'est pas entier : c'en est un pour des jetons, qui a une adresse, #, et deux parties séparées par un point. Copiez-le de nouveau, en entier.
 error-relay-other = La réponse du relais n'a pas de sens : { $cause }. Il est peut-être d'une autre version, ou quelqu'un s'est mis entre vous.
 error-relay-contradiction = Attention : le relais se contredit : { $what }. Rien de ce qu'il dit maintenant n'est retenu. Dites-le aux autres membres et à qui l'héberge.

@@ -1,19 +1,21 @@
-//! `twiza alliance create|list|show|reopen|forget`.
+//! `twiza alliance create|list|show|grant|reopen|forget`.
 
+use super::motion;
 use crate::arguments::InAlliance;
 use crate::confirm::confirm;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::{render, typed};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use fluent_bundle::FluentValue;
 use serde_json::json;
 use twiza_client::ClientError;
-use twiza_client::engine::AllianceView;
+use twiza_client::engine::{AllianceView, RightView};
 use twiza_client::store::alliances::Status;
 use twiza_crypto::CIPHERSUITE_NAME;
+use twiza_crypto::motion::Action;
 use twiza_crypto::name::Name;
-use twiza_protocol::{RelayAddress, TokenGrant};
+use twiza_protocol::RelayAddress;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Commands {
@@ -30,6 +32,7 @@ pub(crate) enum Commands {
         all: bool,
     },
     Show(InAlliance),
+    Grant(Granting),
     Reopen(InAlliance),
     Forget {
         #[arg(value_name = "NAME")]
@@ -41,11 +44,22 @@ pub(crate) enum Commands {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Granting {
+    #[command(flatten)]
+    alliance: InAlliance,
+    #[arg(env = "TWIZA_GRANT", hide_env_values = true, value_name = "SECRET", required_unless_present = "none")]
+    secret: Option<String>,
+    #[arg(long)]
+    none: bool,
+}
+
 pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), Failure> {
     match command {
         Commands::Create { name, relay, grant } => create(context, &name, &relay, grant.as_deref()).await,
         Commands::List { all } => list(context, all).await,
         Commands::Show(alliance) => show(context, &alliance).await,
+        Commands::Grant(granting) => grant(context, &granting).await,
         Commands::Reopen(alliance) => reopen(context, &alliance).await,
         Commands::Forget { alliance, abandon, yes } => forget(context, &alliance, abandon, yes).await,
     }
@@ -53,9 +67,7 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
 
 async fn create(context: &Context<'_>, name: &str, relay: &str, grant: Option<&str>) -> Result<(), Failure> {
     let (name, relay): (_, RelayAddress) = (Name::composed(name)?, relay.parse()?);
-    if grant.is_some_and(|grant| TokenGrant::is_one(grant) && grant.parse::<TokenGrant>().is_err()) {
-        return Err(Failure::GrantDamaged);
-    }
+    let grant = grant.map(typed::grant).transpose()?;
     let engine = context.engine().await?;
     let number = engine.found(&name, &relay, grant).await?;
     context.output.data(
@@ -90,8 +102,14 @@ async fn show(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> 
     let alliance = engine.alliance(number).await?;
     let members = engine.members(number).await.map_or(0, |members| members.len());
     let waiting = engine.outbox(number).await?;
+    let right = engine.right(number).await.ok();
     context.output.data(
-        || json!({ "alliance": alliance, "members": members, "outbox": waiting, "ciphersuite": CIPHERSUITE_NAME }),
+        || {
+            json!({
+                "alliance": alliance, "members": members, "outbox": waiting, "right": right,
+                "ciphersuite": CIPHERSUITE_NAME
+            })
+        },
         || {
             let mut all = variables(&alliance);
             all.push(("relay", alliance.relay.to_string().into()));
@@ -100,9 +118,33 @@ async fn show(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> 
             all.push(("messages", FluentValue::from(waiting.messages)));
             all.push(("changes", FluentValue::from(waiting.changes)));
             all.push(("suite", CIPHERSUITE_NAME.into()));
-            context.text("alliance-show", &all)
+            let lines = [context.text("alliance-show", &all)].into_iter();
+            lines.chain(right.as_ref().map(|right| right_line(context, right))).collect::<Vec<_>>().join("\n")
         },
     );
+    engine.close().await;
+    Ok(())
+}
+
+fn right_line(context: &Context<'_>, right: &RightView) -> String {
+    let (kind, issuer) = render::grant(&right.grant);
+    let tokens = right.tokens.unwrap_or_default();
+    context.text("alliance-right", &[("kind", kind), ("issuer", issuer), ("tokens", tokens.into())])
+}
+
+async fn grant(context: &Context<'_>, granting: &Granting) -> Result<(), Failure> {
+    let grant = granting.secret.as_deref().filter(|_| !granting.none).map(typed::grant).transpose()?;
+    let engine = context.engine().await?;
+    let alliance = context.alliance(&engine, &granting.alliance).await?;
+    context.refresh(&engine, alliance).await?;
+    let set = engine.set_grant(alliance, grant.as_ref()).await;
+    if motion::is_asked_for(&set) {
+        motion::propose(context, &engine, alliance, Action::SetGrant(grant)).await?;
+    } else {
+        context.or_waiting(&engine, alliance, set).await?;
+        let right = engine.right(alliance).await?;
+        context.output.data(|| json!({ "right": right }), || right_line(context, &right));
+    }
     engine.close().await;
     Ok(())
 }

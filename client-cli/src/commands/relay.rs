@@ -26,6 +26,7 @@ pub(crate) async fn run(command: Commands, context: &Context<'_>) -> Result<(), 
         || {
             let admission = match describe.admission {
                 AdmissionMode::Open => "open",
+                AdmissionMode::Token => "token",
                 _ => "grant",
             };
             let id = if speaks_ours { "relay-good" } else { "relay-incompatible" };

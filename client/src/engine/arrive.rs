@@ -27,7 +27,7 @@ impl Engine {
     pub(super) async fn open_mailbox(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
         let grant = group.alliance().relay()?.grant.clone();
         let connection = self.connection(row)?;
-        Ok(self.open_with(&*connection, &keys.mailbox, grant.as_deref()).await?.expires.0)
+        Ok(self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?.expires.0)
     }
 
     async fn may_have_expired(&self, row: &AllianceRow) -> Result<bool, ClientError> {

@@ -10,7 +10,7 @@ use crate::store::history::{self, Event, ShownPerson};
 use crate::store::invitations::{self, InvitationStatus};
 use crate::store::motions::{self, MotionRow, MotionState};
 use crate::store::outbox::{self, Intent, RotateCause, Want};
-use crate::store::shown::ShownAction;
+use crate::store::shown::{ShownAction, ShownGrant};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::credential::Person;
@@ -273,6 +273,7 @@ fn direct(action: &Action, requests: Vec<JoinRequest>) -> Change {
         Action::SetRole(identity, role) => Change::SetRole(*identity, *role),
         Action::SetRules(rules) => Change::SetRules(rules.clone()),
         Action::Rename(name) => Change::Rename(name.clone()),
+        Action::SetGrant(grant) => Change::SetGrant(grant.clone()),
         _ => Change::Rotate,
     }
 }
@@ -327,6 +328,9 @@ pub(super) fn describe_agreement(
     }
     if after.name != before.name {
         events.push(Event::Renamed { name: after.name.as_str().to_owned(), by: by.clone() });
+    }
+    if after.relays != before.relays {
+        events.push(Event::GrantChanged { grant: ShownGrant::of_alliance(after), by: by.clone() });
     }
     match (before.claim, after.claim) {
         (old, Some(claim)) if old != Some(claim) => {

@@ -6,6 +6,7 @@ use crate::store::alliances::{self, Place, Status};
 use crate::store::{groups, kept};
 use twiza_crypto::alliance::AllianceRelay;
 use twiza_crypto::epoch::Branch;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::group::Group;
 use twiza_crypto::name::Name;
 use twiza_protocol::RelayAddress;
@@ -19,10 +20,10 @@ impl Engine {
         &self,
         name: &Name,
         relay: &RelayAddress,
-        grant: Option<&str>,
+        grant: Option<Grant>,
     ) -> Result<AllianceNumber, ClientError> {
         let now = self.environment.clock.unix_seconds();
-        let alliance_relay = AllianceRelay { address: relay.clone(), grant: grant.map(str::to_owned) };
+        let alliance_relay = AllianceRelay { address: relay.clone(), grant: grant.clone() };
         let profile = &self.profile;
         let mut group = Group::found(
             &profile.key,
@@ -35,7 +36,7 @@ impl Engine {
         let keys = group.epoch_keys(relay.key(), Branch::default())?;
         let connection = self.environment.connector.connect(relay)?;
         connection.describe().await?;
-        let opened = self.open_with(&*connection, &keys.mailbox, grant).await?;
+        let opened = self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?;
         let mut step = self.store.begin().await?;
         let id = alliances::insert(&mut step, Status::Joining, relay, None).await?;
         groups::apply(&mut step, id, &group.take_changes()).await?;

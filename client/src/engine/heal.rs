@@ -135,7 +135,7 @@ impl Engine {
         drop(reader);
         let connection = self.connection(&row)?;
         let grant = group.alliance().relay()?.grant.clone();
-        self.open_with(&*connection, &keys.mailbox, grant.as_deref()).await?;
+        self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?;
         let (missing, _) = put_back(&*connection, &keys.mailbox, &frames).await?;
         self.begin_anew(&row, keys, &Event::RelayHealed { frames: missing }).await
     }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::content::{Assembly, ContentKind, Payload};
 use twiza_crypto::epoch::{Branch, EpochKeys};
+use twiza_crypto::grant::Grant;
 use twiza_crypto::missed::Missed;
 use twiza_crypto::report::{Report, Word};
 use twiza_crypto::rival::{Choice, Contender, Rival, SignedEnd, choose, sealed_commit};
@@ -45,7 +46,7 @@ const AFTER_ROLLBACK: usize = 256;
 pub(super) struct Looking {
     pub(super) row: AllianceRow,
     connection: Arc<dyn RelayConnection>,
-    grant: Option<String>,
+    grant: Option<Grant>,
 }
 
 /// The commit that one has followed out of a past epoch.
@@ -123,7 +124,7 @@ impl Engine {
                 if mailbox.certain < looking.connection.describe().await?.relay_time.day().0 {
                     return Ok(false);
                 }
-                self.open_with(&*looking.connection, key, looking.grant.as_deref()).await?;
+                self.open_with(&*looking.connection, key, looking.grant.as_ref()).await?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -363,7 +364,7 @@ impl Engine {
         said: impl Fn(&Payload) -> bool,
     ) -> Result<(), ClientError> {
         for WatchedBranch { keys, .. } in branches {
-            self.open_with(&*looking.connection, &keys.mailbox, looking.grant.as_deref()).await?;
+            self.open_with(&*looking.connection, &keys.mailbox, looking.grant.as_ref()).await?;
             let whole = read_whole(&*looking.connection, &keys.mailbox).await?;
             if payloads(keys, &whole).iter().any(&said) {
                 return Ok(());

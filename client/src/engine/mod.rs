@@ -27,6 +27,7 @@ mod readmit;
 mod reboot;
 mod recover;
 mod rendezvous;
+mod right;
 mod say_again;
 mod suppression;
 mod sync;
@@ -44,6 +45,7 @@ pub use members::MemberView;
 pub use motion::{MotionView, Proposed};
 pub use read::AllianceView;
 pub use reboot::RebootReport;
+pub use right::RightView;
 pub use sync::{Outbox, SyncReport};
 #[cfg(feature = "test-utils")]
 pub use test_utils::Insider;

@@ -17,6 +17,7 @@ use crate::store::tokens::{self, Asked, PurseId};
 use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 use std::time::Duration;
+use twiza_crypto::grant::Grant;
 use twiza_protocol::{
     IssueRequest, MailboxAddress, MailboxKey, Opened, ProblemCode, RelayKey, Token, TokenGrant, TokenKey,
 };
@@ -46,9 +47,9 @@ struct Purse<'a> {
 impl<'a> Purse<'a> {
     /// # Errors
     /// [`RelayError::GrantRefused`] for a damaged grant.
-    fn of(grant: &str, relay: &'a RelayKey) -> Result<Self, RelayError> {
-        let id = Sha256::new().chain_update(relay.as_bytes()).chain_update(grant).finalize();
-        let grant = grant.parse().map_err(|_| RelayError::GrantRefused)?;
+    fn of(grant: &Grant, relay: &'a RelayKey) -> Result<Self, RelayError> {
+        let id = Sha256::new().chain_update(relay.as_bytes()).chain_update(grant.expose()).finalize();
+        let grant = grant.expose().parse().map_err(|_| RelayError::GrantRefused)?;
         Ok(Self { id: PurseId(id.into()), grant, relay })
     }
 }
@@ -59,12 +60,12 @@ impl Engine {
         &self,
         connection: &dyn RelayConnection,
         mailbox: &MailboxKey,
-        grant: Option<&str>,
+        grant: Option<&Grant>,
     ) -> Result<Opened, ClientError> {
         match grant {
             None => Ok(connection.open(mailbox, Right::None).await?),
-            Some(grant) if TokenGrant::is_one(grant) => self.open_with_token(connection, mailbox, grant).await,
-            Some(grant) => Ok(connection.open(mailbox, Right::Grant(grant)).await?),
+            Some(grant) if is_for_tokens(grant) => self.open_with_token(connection, mailbox, grant).await,
+            Some(grant) => Ok(connection.open(mailbox, Right::Grant(grant.expose())).await?),
         }
     }
 
@@ -72,7 +73,7 @@ impl Engine {
         &self,
         connection: &dyn RelayConnection,
         mailbox: &MailboxKey,
-        grant: &str,
+        grant: &Grant,
     ) -> Result<Opened, ClientError> {
         let (purse, address) = (Purse::of(grant, connection.key())?, mailbox.address());
         let mut answer = connection.open(mailbox, Right::None).await;
@@ -127,10 +128,18 @@ impl Engine {
         Ok(self.environment.clock.unix_seconds().saturating_add(random % RESTOCK_WITHIN_SECONDS))
     }
 
+    /// Tokens in hand for a grant that are for no mailbox yet; `None` where it is not one for tokens.
+    pub(super) async fn tokens_in_hand(&self, grant: &Grant, relay: &RelayKey) -> Result<Option<i64>, ClientError> {
+        match Purse::of(grant, relay) {
+            Ok(purse) => Ok(Some(tokens::left(&mut *self.store.reader().await?, purse.id).await?)),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Takes more tokens where it is time to. An issuer that has none is asked again some time.
     pub(super) async fn restock(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let Held { row, group } = self.held(alliance).await?;
-        let Some(grant) = group.alliance().relay()?.grant.as_deref().filter(|grant| TokenGrant::is_one(grant)) else {
+        let Some(grant) = group.alliance().relay()?.grant.as_ref().filter(|grant| is_for_tokens(grant)) else {
             return Ok(());
         };
         let purse = Purse::of(grant, row.relay.key())?;
@@ -150,14 +159,19 @@ impl Engine {
         taken
     }
 
-    /// The tokens of alliances that are forgotten, and of no other, go with them.
+    /// Tokens that no alliance opens anything with go: it was forgotten, or has another grant.
     pub(super) async fn forget_tokens(&self, step: &mut SqliteConnection) -> Result<(), ClientError> {
+        if tokens::purses(step).await?.is_empty() {
+            return Ok(());
+        }
         let mut used = Vec::new();
         for row in alliances::all(&mut *step).await? {
             let Ok(group) = self.stored_group(&mut *step, row.id).await else { continue };
-            let grant = group.alliance().relay().ok().and_then(|relay| relay.grant.as_deref());
-            let purse = grant.filter(|grant| TokenGrant::is_one(grant)).map(|grant| Purse::of(grant, row.relay.key()));
-            used.extend(purse.and_then(Result::ok).map(|purse| purse.id));
+            for state in [group.alliance(), &group.next_alliance()?] {
+                let grant = state.relay()?.grant.as_ref().filter(|grant| is_for_tokens(grant));
+                let purse = grant.map(|grant| Purse::of(grant, row.relay.key()));
+                used.extend(purse.and_then(Result::ok).map(|purse| purse.id));
+            }
         }
         tokens::forget_others(step, &used).await
     }
@@ -227,6 +241,10 @@ impl Engine {
         step.commit().await?;
         Ok(asked)
     }
+}
+
+fn is_for_tokens(grant: &Grant) -> bool {
+    TokenGrant::is_one(grant.expose())
 }
 
 fn code(answer: &Result<Opened, RelayError>) -> Option<ProblemCode> {

@@ -200,7 +200,7 @@ impl Engine {
             let keys = held.group.epoch_keys(held.row.relay.key(), branch)?;
             let grant = held.group.alliance().relay()?.grant.clone();
             let connection = self.connection(&held.row)?;
-            self.open_with(&*connection, &keys.mailbox, grant.as_deref()).await?;
+            self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?;
         }
         let mut step = self.store.begin().await?;
         let taken = self.take(&mut step, held).await?;

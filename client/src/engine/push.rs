@@ -5,7 +5,7 @@ use super::members::role_with_code;
 use super::view::own_view;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::relay::RelayConnection;
+use crate::relay::{RelayConnection, RelayError};
 use crate::store::alliances::AllianceRow;
 use crate::store::corrupt;
 use crate::store::history::{self, Event};
@@ -17,6 +17,7 @@ use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::epoch::EpochKeys;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{Change, PendingCommit};
 use twiza_crypto::group::join::JoinRequest;
@@ -82,6 +83,7 @@ pub(super) async fn give_up(
             Event::NotDone { change: "motion".to_owned(), reason }
         }
         Want::SetRules { .. } => Event::NotDone { change: "rules".to_owned(), reason },
+        Want::SetGrant { .. } => Event::NotDone { change: "grant".to_owned(), reason },
         Want::Add { .. } => Event::NotDone { change: "add".to_owned(), reason },
         Want::Remove { .. } => Event::NotDone { change: "remove".to_owned(), reason },
         Want::SetRole { .. } => Event::NotDone { change: "role".to_owned(), reason },
@@ -112,8 +114,7 @@ impl Engine {
         if intent.want.is_commit() {
             match self.open_next(alliance, &*connection).await {
                 Err(ClientError::Relay(error)) if error.is_no_right() => {
-                    self.take_back(alliance, intent).await?;
-                    return Err(error.into());
+                    return self.take_back(alliance, intent, error).await;
                 }
                 Ok(false) => return Ok(Pushed::Raced),
                 opened => opened?,
@@ -162,23 +163,35 @@ impl Engine {
         if !group.has_pending() {
             return Ok(false);
         }
-        let grant = group.alliance().relay()?.grant.clone();
+        // By the right that holds there: the commit itself may bring another.
+        let grant = group.next_alliance()?.relay()?.grant.clone();
         let next = group.next_epoch_keys(row.relay.key())?;
-        self.open_with(connection, &next.mailbox, grant.as_deref()).await?;
+        self.open_with(connection, &next.mailbox, grant.as_ref()).await?;
         Ok(true)
     }
 
     /// Unseals a commit that cannot go out, since the mailbox after it cannot be opened: what comes behind it may be said, and
-    /// one may leave. It is made anew the next time.
-    async fn take_back(&self, alliance: AllianceNumber, intent: &Intent) -> Result<(), ClientError> {
+    /// one may leave. It is made anew the next time; but one that brings the very grant that is refused never will be.
+    async fn take_back(
+        &self,
+        alliance: AllianceNumber,
+        intent: &Intent,
+        error: RelayError,
+    ) -> Result<Pushed, ClientError> {
         let mut step = self.store.begin().await?;
         let held = self.hold(&mut step, alliance.0).await?;
-        let Some((_, mut group)) = self.take(&mut step, held).await? else { return Ok(()) };
+        let Some((row, mut group)) = self.take(&mut step, held).await? else { return Ok(Pushed::Raced) };
+        let brings_it = group.next_alliance()?.relays != group.alliance().relays;
         if group.has_pending() {
             group.drop_pending()?;
         }
+        let is_over = brings_it && error.is_wrong_right();
         outbox::seal_again(&mut step, intent.id).await?;
-        self.keep(step, alliance.0, group).await.map(drop)
+        if is_over {
+            give_up(&mut step, &row, intent, Obstacle::GrantRefused).await?;
+        }
+        self.keep(step, alliance.0, group).await?;
+        if is_over { Ok(Pushed::Acted) } else { Err(error.into()) }
     }
 
     /// Seals an intent under the current epoch, in one step with the MLS state that it takes.
@@ -275,6 +288,14 @@ impl Engine {
                     return Ok(None);
                 }
                 self.seal_commit(group, keys, &Change::SetRules(rules)).map(Some)
+            }
+            Want::SetGrant { grant } => {
+                let grant = grant.as_deref().map(Grant::new).transpose();
+                let grant = grant.map_err(|_| corrupt("intent", "body", row.id))?;
+                if group.alliance().relay()?.grant == grant || outbox::is_superseded(step, row.id, want).await? {
+                    return Ok(None);
+                }
+                self.seal_commit(group, keys, &Change::SetGrant(grant)).map(Some)
             }
             Want::Rotate { cause: RotateCause::Objection } if group.alliance().claim.is_none() => Ok(None),
             Want::Leave if group.is_leaving()? => Ok(None),

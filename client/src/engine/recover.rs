@@ -15,6 +15,7 @@ use crate::store::recovery::{self, Rejoin};
 use crate::store::{ends, groups, kept, reading};
 use sqlx::SqliteConnection;
 use twiza_crypto::content::{Assembly, ContentKind};
+use twiza_crypto::grant::Grant;
 use twiza_crypto::group::join::Joiner;
 use twiza_crypto::group::restore::{Expected, reenter};
 use twiza_crypto::identity::Identity;
@@ -132,7 +133,7 @@ impl Engine {
             let connection = self.environment.connector.connect(&row.relay)?;
             let mut answer = connection.append(&posting.mailbox, &posting.frame, false).await;
             if matches!(&answer, Err(error) if error.code() == Some(ProblemCode::MailboxUnknown)) {
-                answer = match self.open_with(&*connection, &posting.mailbox, grant.as_deref()).await {
+                answer = match self.open_with(&*connection, &posting.mailbox, grant.as_ref()).await {
                     Ok(_) => connection.append(&posting.mailbox, &posting.frame, false).await,
                     Err(ClientError::Relay(error)) => Err(error),
                     Err(error) => return Err(error),
@@ -153,7 +154,7 @@ impl Engine {
     }
 
     /// The operator's secret for opening mailboxes, as far as it is known here.
-    async fn grant(&self, row: &AllianceRow) -> Result<Option<String>, ClientError> {
+    async fn grant(&self, row: &AllianceRow) -> Result<Option<Grant>, ClientError> {
         let mut step = self.store.begin().await?;
         if let Some(rejoin) = recovery::rejoin(&mut step, row.id).await? {
             return Ok(rejoin.bearings.state.relay()?.grant.clone());
@@ -173,8 +174,11 @@ impl Engine {
             let Page { frames, head } = match connection.read(&mailbox, after).await {
                 Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
                     let grant = &bearings.state.relay()?.grant;
-                    self.open_with(&*connection, &mailbox, grant.as_deref()).await?;
-                    return Ok(false);
+                    return match self.open_with(&*connection, &mailbox, grant.as_ref()).await {
+                        // The others may have another grant by now; whoever answers opens it.
+                        Err(ClientError::Relay(error)) if error.is_no_right() => Ok(false),
+                        opened => opened.map(|_| false),
+                    };
                 }
                 page => page?,
             };

@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// Repeats the open once a day, so that a silent alliance does not lose its place, and keeps one's recovery
-    /// mailbox open beside it, on a connection of its own.
+    /// mailbox open beside it, on a connection of its own. Tokens that are of no use any more go then as well.
     async fn keep_open(&self, held: &Held) -> Result<(), ClientError> {
         let Held { row, group } = held;
         let today = self.environment.clock.today().0;
@@ -193,8 +193,9 @@ impl Engine {
         let recovery = group.own_recovery_key()?.mailbox()?;
         let grant = group.alliance().relay()?.grant.clone();
         let connection = self.environment.connector.connect(&row.relay)?;
-        self.open_with(&*connection, &recovery, grant.as_deref()).await?;
+        self.open_with(&*connection, &recovery, grant.as_ref()).await?;
         let mut step = self.store.begin().await?;
+        self.forget_tokens(&mut step).await?;
         alliances::set_opened(&mut step, row.id, today).await?;
         step.commit().await?;
         Ok(())

@@ -75,6 +75,18 @@ impl RelayError {
         }
     }
 
+    /// Whether what was shown is no right there, and waiting does not make it one.
+    #[must_use]
+    pub fn is_wrong_right(&self) -> bool {
+        use ProblemCode::{GrantRequired, TokenInvalid, TokenRequired};
+        match self {
+            Self::GrantRefused | Self::OtherTokenKey => true,
+            Self::Issuer(error) => error.is_wrong_right(),
+            Self::Refused(problem) => matches!(problem.code, GrantRequired | TokenInvalid | TokenRequired),
+            _ => false,
+        }
+    }
+
     /// The relay's code, if it refused.
     #[must_use]
     pub fn code(&self) -> Option<ProblemCode> {

@@ -2,7 +2,7 @@
 
 use crate::ClientError;
 use crate::store::alliances::Place;
-use crate::store::shown::{ShownAction, ShownRules};
+use crate::store::shown::{ShownAction, ShownGrant, ShownRules};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection};
 use twiza_crypto::credential::Person;
@@ -115,6 +115,13 @@ pub enum Event {
         /// By whom.
         by: ShownPerson,
     },
+    /// The alliance opens mailboxes by another right.
+    GrantChanged {
+        /// By which.
+        grant: ShownGrant,
+        /// By whom.
+        by: ShownPerson,
+    },
     /// Somebody asks for approvals.
     MotionProposed {
         /// The motion's number in this profile.
@@ -180,7 +187,7 @@ pub enum Event {
     },
     /// A change of one's own that will never be made.
     NotDone {
-        /// Which: `add`, `remove`, `role`, `rules`, `motion`, `rotate` or `leave`.
+        /// Which: `add`, `remove`, `role`, `rules`, `grant`, `motion`, `rotate` or `leave`.
         change: String,
         /// The code of the [`twiza_crypto::Obstacle`].
         reason: String,

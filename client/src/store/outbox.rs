@@ -22,6 +22,8 @@ pub(crate) enum Want {
     Enact { motion: i64 },
     /// Set other rules, in their encoding.
     SetRules { rules: Vec<u8> },
+    /// Show the relay another grant from the next epoch on, or none.
+    SetGrant { grant: Option<String> },
     /// Remove somebody.
     Remove { identity: [u8; 32] },
     /// Give somebody another role.
@@ -107,6 +109,17 @@ pub(crate) async fn add_intent(
 pub(crate) async fn open_intents(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<Intent>, ClientError> {
     let query = sqlx::query("select * from intent where alliance = ? and state in ('queued', 'sealed') order by id");
     query.bind(alliance).fetch_all(connection).await?.iter().map(convert).collect()
+}
+
+/// Whether a wish for a grant is not the last that waits.
+pub(crate) async fn is_superseded(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    want: &Want,
+) -> Result<bool, ClientError> {
+    let open = open_intents(connection, alliance).await?;
+    let last = open.iter().rev().find(|intent| matches!(intent.want, Want::SetGrant { .. }));
+    Ok(last.is_some_and(|last| last.want != *want))
 }
 
 pub(crate) async fn intent(connection: &mut SqliteConnection, id: i64) -> Result<Option<Intent>, ClientError> {

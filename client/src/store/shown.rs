@@ -2,11 +2,13 @@
 
 use crate::store::history::ShownPerson;
 use serde::{Deserialize, Serialize};
-use twiza_crypto::alliance::Role;
+use twiza_crypto::alliance::{AllianceState, Role};
+use twiza_crypto::grant::Grant;
 use twiza_crypto::group::Member;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::motion::Action;
 use twiza_crypto::rules::Rules;
+use twiza_protocol::TokenGrant;
 
 /// What a motion changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,11 @@ pub enum ShownAction {
         /// Which.
         name: String,
     },
+    /// Open mailboxes by another right.
+    Grant {
+        /// By which.
+        grant: ShownGrant,
+    },
     /// Succession, first step.
     Claim {
         /// Who should organise the alliance.
@@ -60,6 +67,43 @@ pub struct ShownAdmission {
     pub person: ShownPerson,
     /// The role, as it is shown to scripts.
     pub role: String,
+}
+
+/// By what right an alliance opens mailboxes, without the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ShownGrant {
+    /// By none.
+    None,
+    /// By a secret of the relay's operator.
+    Secret,
+    /// By tokens.
+    Tokens {
+        /// Whose: host and port.
+        issuer: String,
+    },
+    /// By tokens, of nobody knows whom: the grant is not whole.
+    Damaged,
+}
+
+impl From<Option<&Grant>> for ShownGrant {
+    fn from(grant: Option<&Grant>) -> Self {
+        match grant.map(Grant::expose) {
+            None => Self::None,
+            Some(grant) if TokenGrant::is_one(grant) => match grant.parse::<TokenGrant>() {
+                Ok(grant) => Self::Tokens { issuer: format!("{}:{}", grant.issuer.host(), grant.issuer.port()) },
+                Err(_) => Self::Damaged,
+            },
+            Some(_) => Self::Secret,
+        }
+    }
+}
+
+impl ShownGrant {
+    /// The right of an alliance at the relay in use.
+    pub(crate) fn of_alliance(state: &AllianceState) -> Self {
+        state.relays.first().and_then(|relay| relay.grant.as_ref()).into()
+    }
 }
 
 /// An alliance's rules.
@@ -134,6 +178,7 @@ impl ShownAction {
             }
             Action::SetRules(rules) => Self::Rules { rules: rules.into() },
             Action::Rename(name) => Self::Rename { name: name.as_str().to_owned() },
+            Action::SetGrant(grant) => Self::Grant { grant: grant.as_ref().into() },
             Action::Claim(appointee) => Self::Claim { person: shown(appointee) },
             Action::Appoint(_, appointee) => Self::Appoint { person: shown(appointee) },
             _ => Self::Unknown,

@@ -141,11 +141,17 @@ pub(crate) async fn keep(
     Ok(())
 }
 
+/// All purses.
+pub(crate) async fn purses(connection: &mut SqliteConnection) -> Result<Vec<PurseId>, ClientError> {
+    let all: Vec<Vec<u8>> = sqlx::query_scalar("select id from purse").fetch_all(connection).await?;
+    let convert = |id: Vec<u8>| id.try_into().map(PurseId).map_err(|_| corrupt("purse", "id", 0));
+    all.into_iter().map(convert).collect()
+}
+
 /// Forgets all purses but these, with what is in them.
 pub(crate) async fn forget_others(connection: &mut SqliteConnection, used: &[PurseId]) -> Result<(), ClientError> {
-    let all: Vec<Vec<u8>> = sqlx::query_scalar("select id from purse").fetch_all(&mut *connection).await?;
-    for id in all.into_iter().filter(|id| !used.iter().any(|used| used.octets() == id.as_slice())) {
-        sqlx::query("delete from purse where id = ?").bind(id).execute(&mut *connection).await?;
+    for purse in purses(connection).await?.into_iter().filter(|purse| !used.contains(purse)) {
+        sqlx::query("delete from purse where id = ?").bind(purse.octets()).execute(&mut *connection).await?;
     }
     Ok(())
 }

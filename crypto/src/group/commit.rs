@@ -5,6 +5,7 @@ use super::receive::self_remover;
 use super::{Group, PENDING_MOTION_ENTRY, group_context_extensions};
 use crate::alliance::{AllianceState, MEMBERS_MAX, Role, Seat};
 use crate::content::AuthorSeal;
+use crate::grant::Grant;
 use crate::identity::Identity;
 use crate::judge::{CommitFacts, Refusal, enacted, judge, unprivileged};
 use crate::motion::{self, Action, Enactment};
@@ -38,6 +39,8 @@ pub enum Change {
     SetRules(Rules),
     /// Another name of the alliance.
     Rename(Name),
+    /// Another grant for the relay in use, or none.
+    SetGrant(Option<Grant>),
     /// What several organisations have agreed on.
     Enact(Box<Enacting>),
     /// New keys for oneself; carries out others' wishes to leave, as every commit does.
@@ -181,6 +184,17 @@ impl Group {
         Ok(CommitFacts { motion: motion::of_authenticated_data(&motion, &self.alliance.id)?, ..facts })
     }
 
+    /// The alliance as one's own pending commit leaves it; as it is, where none is pending.
+    ///
+    /// # Errors
+    /// As [`Group::pending_facts`].
+    pub fn next_alliance(&self) -> Result<AllianceState, CryptoError> {
+        if !self.has_pending() {
+            return Ok(self.alliance.clone());
+        }
+        self.pending_facts()?.after.ok_or(CryptoError::Bug("one's own commit without a state"))
+    }
+
     /// The organisations that must stand behind a change, if oneself makes it: more than one take a motion.
     ///
     /// # Errors
@@ -207,6 +221,7 @@ impl Group {
             Change::SetRules(rules) if rules.are_sound() => after.rules = rules.clone(),
             Change::SetRules(_) => return Err(Obstacle::RulesUnsound.into()),
             Change::Rename(name) => after.name = name.clone(),
+            Change::SetGrant(grant) => after = after.with_grant(grant.clone()),
             Change::Enact(enacting) => {
                 let motion = &enacting.enactment.motion;
                 let day = after.ledger.day_for(enacting.today, motion);

@@ -81,8 +81,8 @@ pub fn organisations_needed(before: &AllianceState, after: &AllianceState, autho
     privileges.extend(before.seats.iter().any(|seat| !stays(seat) && !own(seat)).then_some(Privilege::Remove));
     privileges.extend((before.rules != after.rules).then_some(Privilege::Rules));
     privileges.extend((before.voices() != after.voices()).then_some(Privilege::Rules));
-    let renamed = before.name != after.name || before.relays != after.relays;
-    privileges.extend(renamed.then_some(Privilege::Alliance));
+    let is_another = before.name != after.name || before.relays != after.relays;
+    privileges.extend(is_another.then_some(Privilege::Alliance));
     privileges.into_iter().map(|privilege| before.rules.quorums.of(privilege)).max().unwrap_or(1)
 }
 

@@ -9,6 +9,7 @@ use twiza_crypto::alliance::{AllianceRelay, Role};
 use twiza_crypto::bearings::Bearings;
 use twiza_crypto::content::{AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::Change;
 use twiza_crypto::group::join::{JoinRequest, Joiner, enter};
@@ -230,6 +231,7 @@ fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds
     let motion =
         Motion { id: MotionId::from_bytes([7; 16]), expires: 20_700, action: Action::Rename(Name::new("Tiwizi")?) };
     let approval = motion.approve(&member.alliance().id, &fixture::inviter())?;
+    let action = Action::SetGrant(Some(Grant::new("autumn")?));
     let size = twiza_crypto::seal::commit_frame_size(2);
     let frames = seal_payload(&keys.frame, ContentKind::Commit, commit, Some(seal), size, &seeded(35))?;
     let before = Chain::start(&address);
@@ -238,7 +240,8 @@ fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds
     let frames = frames.iter().map(|frame| frame.as_bytes().to_vec()).collect();
     let followed = member.followed(&address, Sha256::digest(commit).into());
     Ok(vec![
-        ("enactment", "rename", Enactment::new(motion, vec![approval]).encode()?),
+        ("enactment", "rename", Enactment::new(motion.clone(), vec![approval]).encode()?),
+        ("enactment", "grant", Enactment::new(Motion { action, ..motion }, Vec::new()).encode()?),
         ("report", "cannot_follow", member.report(&address, commit).encode()?),
         ("report", "followed", followed.encode()?),
         ("missed", "one", member.missed(&address, &[last]).encode()?),
@@ -251,7 +254,7 @@ fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds
 }
 
 fn relay() -> AllianceRelay {
-    AllianceRelay { address: fixture::relay(), grant: Some("grant".to_owned()) }
+    AllianceRelay { address: fixture::relay(), grant: Grant::new("grant").ok() }
 }
 
 fn apply(entries: &mut Entries, changes: &StateChanges) {

@@ -11,6 +11,7 @@ use twiza_client::engine::{
 };
 use twiza_client::{ClientError, Engine};
 use twiza_crypto::alliance::Role;
+use twiza_crypto::grant::Grant;
 use twiza_crypto::name::Name;
 use twiza_crypto::vault::VaultCost;
 use twiza_crypto::{Entropy, EntropyError, Random};
@@ -54,6 +55,7 @@ pub(super) enum Operation {
     Approve { alliance: AllianceNumber },
     Remove { alliance: AllianceNumber, member: String },
     SetRole { alliance: AllianceNumber, member: String, role: Role },
+    SetGrant { alliance: AllianceNumber, grant: String },
     Leave { alliance: AllianceNumber },
     Reopen { alliance: AllianceNumber },
     Rejoin { alliance: AllianceNumber },
@@ -217,6 +219,7 @@ async fn carry_out(engine: &Engine, operation: &Operation, relay: &RelayAddress)
         }
         Operation::Remove { alliance, member } => drop(engine.remove(*alliance, member).await?),
         Operation::SetRole { alliance, member, role } => drop(engine.set_role(*alliance, member, *role).await?),
+        Operation::SetGrant { alliance, grant } => engine.set_grant(*alliance, Grant::new(grant).ok().as_ref()).await?,
         Operation::Leave { alliance } => engine.leave(*alliance).await?,
         Operation::Reopen { alliance } => engine.reopen(*alliance).await?,
         Operation::Rejoin { alliance } => drop(engine.rejoin(*alliance).await?),

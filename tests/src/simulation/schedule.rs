@@ -275,7 +275,8 @@ impl Run {
             74..82 => Operation::Invite { alliance, role: self.role() },
             82..92 => Operation::Approve { alliance },
             92..95 => Operation::Remove { alliance, member: somebody },
-            95..99 => Operation::SetRole { alliance, member: somebody, role: self.role() },
+            95..98 => Operation::SetRole { alliance, member: somebody, role: self.role() },
+            98 => Operation::SetGrant { alliance, grant: format!("grant {}", self.sent.len()) },
             _ => Operation::Leave { alliance },
         }
     }

@@ -1,0 +1,197 @@
+//! An alliance gets another grant for its relay: because the old one was revoked, or is in wrong hands, or because the relay
+//! began to ask for one.
+
+use anyhow::{Context, Result};
+use std::sync::Arc;
+use twiza_client::engine::AllianceNumber;
+use twiza_client::relay::RelayError;
+use twiza_client::store::alliances::Status;
+use twiza_client::store::history::{Event, Item};
+use twiza_client::store::shown::ShownGrant;
+use twiza_client::{ClientError, Engine};
+use twiza_crypto::Obstacle;
+use twiza_crypto::alliance::Role;
+use twiza_crypto::grant::Grant;
+use twiza_crypto::motion::Action;
+use twiza_crypto::name::Name;
+use twiza_crypto::rules::{Quorums, Rules};
+use twiza_crypto::vault::VaultCost;
+use twiza_protocol::AdmissionMode;
+use twiza_relay::admission::GrantDigest;
+use twiza_relay::grants;
+use twiza_tests::{World, admit, texts};
+
+fn grant(secret: &str) -> Result<Grant> {
+    Ok(Grant::new(secret)?)
+}
+
+fn allow(world: &World, secret: &str) -> Result<()> {
+    let (label, made) = (secret.to_owned(), "2026-11-26".to_owned());
+    let file = world.folder_of("relay").join("grants.toml");
+    Ok(grants::add(&file, grants::Grant { label, sha256: GrantDigest::of(secret), made })?)
+}
+
+fn revoke(world: &World, secret: &str) -> Result<()> {
+    Ok(grants::revoke(&world.folder_of("relay").join("grants.toml"), secret)?)
+}
+
+async fn world() -> Result<World> {
+    let world =
+        World::with(Arc::new(twiza_relay::SystemClock), |settings| settings.admission = AdmissionMode::Grant).await?;
+    allow(&world, "spring")?;
+    Ok(world)
+}
+
+/// The same relay, which asks for something else from now on.
+async fn asking(world: World, admission: AdmissionMode) -> Result<World> {
+    let mut paused = world.paused().await?;
+    paused.settings.admission = admission;
+    paused.resumed().await
+}
+
+/// Amina, who founded an alliance with a grant, and Karim, whom she let in.
+async fn two(world: &World) -> Result<(Engine, AllianceNumber, Engine, AllianceNumber)> {
+    let (amina, karim) = (world.attentive("Amina", "Nour").await?, world.attentive("Karim", "Amal").await?);
+    let of_amina = amina.found(&Name::new("Tawiza")?, &world.address(), Some(grant("spring")?)).await?;
+    let of_karim = admit(&amina, of_amina, &karim).await?;
+    amina.sync(of_amina).await?;
+    karim.sync(of_karim).await?;
+    Ok((amina, of_amina, karim, of_karim))
+}
+
+async fn last_grant(engine: &Engine, alliance: AllianceNumber) -> Result<Option<ShownGrant>> {
+    let entries = engine.entries(alliance, 0, false).await?;
+    Ok(entries.into_iter().rev().find_map(|entry| match entry.item {
+        Item::Event(Event::GrantChanged { grant, .. }) => Some(grant),
+        _ => None,
+    }))
+}
+
+fn is_refused(result: &Result<(), ClientError>, obstacle: Obstacle) -> bool {
+    matches!(result, Err(ClientError::NotPossible(found)) if *found == obstacle)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_revoked_grant_goes_through_with_another() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two(&world).await?;
+    revoke(&world, "spring")?;
+    let waits = karim.rotate(of_karim).await;
+    assert!(matches!(waits, Err(ClientError::Relay(RelayError::GrantRefused))), "{waits:?}");
+    assert!(amina.rotate(of_amina).await.is_err());
+    let by_a_member = karim.set_grant(of_karim, Some(&grant("autumn")?)).await;
+    assert!(matches!(by_a_member, Err(ClientError::NotOrganiser)), "{by_a_member:?}");
+
+    // One that the relay does not take changes nothing, and does not wait.
+    assert!(is_refused(&amina.set_grant(of_amina, Some(&grant("autumn")?)).await, Obstacle::GrantRefused));
+    assert!(is_refused(&amina.set_grant(of_amina, None).await, Obstacle::GrantRefused));
+    assert_eq!(amina.outbox(of_amina).await?.changes, 1, "the rotation, which still waits");
+    assert_eq!(last_grant(&amina, of_amina).await?, None);
+    amina.send(of_amina, "azul").await?;
+
+    allow(&world, "autumn")?;
+    amina.set_grant(of_amina, Some(&grant("autumn")?)).await?;
+    assert_eq!(amina.outbox(of_amina).await?.changes, 0, "what waited went with it");
+    assert_eq!(karim.sync(of_karim).await?.blocked, None);
+    assert_eq!(karim.outbox(of_karim).await?.changes, 0, "by everybody's client, for all have the grant");
+    assert_eq!(last_grant(&karim, of_karim).await?, Some(ShownGrant::Secret));
+    assert_eq!(karim.right(of_karim).await?.grant, ShownGrant::Secret);
+    karim.send(of_karim, "marhaba").await?;
+    assert_eq!(texts(&amina, of_amina).await?, ["azul", "marhaba"]);
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alliance_goes_on_at_a_relay_that_began_to_ask_and_at_one_that_stopped() -> Result<()> {
+    let world = World::new().await?;
+    let amina = world.person("Amina", "Nour").await?;
+    let alliance = amina.found(&Name::new("Tawiza")?, &world.address(), None).await?;
+    let world = asking(world, AdmissionMode::Grant).await?;
+    allow(&world, "spring")?;
+    let waits = amina.rotate(alliance).await;
+    assert!(matches!(&waits, Err(ClientError::Relay(error)) if error.is_no_right()), "{waits:?}");
+    amina.set_grant(alliance, Some(&grant("spring")?)).await?;
+    amina.rotate(alliance).await?;
+    assert_eq!(amina.right(alliance).await?.grant, ShownGrant::Secret);
+
+    revoke(&world, "spring")?;
+    let world = asking(world, AdmissionMode::Open).await?;
+    amina.set_grant(alliance, None).await?;
+    amina.rotate(alliance).await?;
+    assert_eq!(last_grant(&amina, alliance).await?, Some(ShownGrant::None));
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_grants_that_wait_the_later_counts() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, ..) = two(&world).await?;
+    for secret in ["autumn", "winter"] {
+        allow(&world, secret)?;
+    }
+    let paused = world.paused().await?;
+    for secret in ["autumn", "winter"] {
+        let waits = amina.set_grant(of_amina, Some(&grant(secret)?)).await;
+        assert!(matches!(&waits, Err(error) if error.leaves_it_waiting()), "{waits:?}");
+    }
+    let world = paused.resumed().await?;
+    amina.sync(of_amina).await?;
+    assert_eq!(amina.outbox(of_amina).await?.changes, 0);
+    revoke(&world, "spring")?;
+    revoke(&world, "autumn")?;
+    amina.rotate(of_amina).await.context("by the one that was named last")?;
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_two_organisations_decide_one_does_not_change_the_grant() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two(&world).await?;
+    amina.set_role(of_amina, "Karim", Role::Organiser).await?;
+    amina.set_rules(of_amina, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
+    karim.sync(of_karim).await?;
+    allow(&world, "autumn")?;
+    let alone = amina.set_grant(of_amina, Some(&grant("autumn")?)).await;
+    assert!(is_refused(&alone, Obstacle::ApprovalsMissing), "{alone:?}");
+    amina.propose(of_amina, Action::SetGrant(Some(grant("autumn")?))).await?;
+    karim.sync(of_karim).await?;
+    let motion = karim.motions(of_karim).await?.pop().context("a motion")?;
+    let shown = serde_json::to_string(&motion)?;
+    assert!(shown.contains("secret") && !shown.contains("autumn"), "{shown}");
+    karim.approve_motion(of_karim, motion.number).await?;
+    amina.sync(of_amina).await?;
+    revoke(&world, "spring")?;
+    amina.rotate(of_amina).await?;
+    karim.sync(of_karim).await?;
+    karim.rotate(of_karim).await?;
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_away_and_has_only_the_old_grant_comes_back() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two(&world).await?;
+    let folder = tempfile::tempdir()?;
+    let kit = folder.path().join("karim.kit");
+    let cost = VaultCost { memory_kib: 64, passes: 1, lanes: 1 };
+    karim.write_kit(kit.as_path(), "tiwizi 2026", cost).await?;
+    drop((karim, of_karim));
+
+    allow(&world, "autumn")?;
+    amina.set_grant(of_amina, Some(&grant("autumn")?)).await?;
+    revoke(&world, "spring")?;
+    let again = world.restored("Karim again", (kit.as_path(), "tiwizi 2026")).await?;
+    let of_again = again.find_alliance("Tawiza").await?;
+    assert_eq!(again.sync(of_again).await?.status, Status::Lost);
+    amina.sync(of_amina).await?;
+    assert_eq!(again.sync(of_again).await?.status, Status::Active);
+    again.rotate(of_again).await.context("with the grant of today")?;
+    again.send(of_again, "from the new device").await?;
+    assert_eq!(texts(&amina, of_amina).await?, ["from the new device"]);
+    world.stop().await?;
+    Ok(())
+}
