@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower_service::Service;
 
@@ -82,7 +83,7 @@ impl Entrance {
 impl<A, S> Accept<TcpStream, S> for Bounded<A>
 where
     A: Accept<TcpStream, S> + Clone + Send + 'static,
-    A::Stream: 'static,
+    A::Stream: Negotiated + 'static,
     A::Service: 'static,
     A::Future: Send + 'static,
     S: Send + 'static,
@@ -100,7 +101,8 @@ where
             let accepting = peer.hang_up().run_until_cancelled_owned(inner.accept(stream, service)).await;
             let (stream, service) = accepting.ok_or(io::ErrorKind::ConnectionAborted)??;
             let hang_up = Some(Box::pin(peer.hang_up().cancelled_owned()));
-            let stream = Hangable { stream, peer: peer.clone(), hang_up };
+            let is_silent = stream.is_http1();
+            let stream = Hangable { stream, peer: peer.clone(), hang_up, is_silent };
             Ok((stream, Counted { service, peer, _place: Arc::new(place) }))
         }
         .boxed()
@@ -130,6 +132,24 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Counted<S> {
     }
 }
 
+/// A stream that may know which HTTP its peer speaks before the peer has spoken.
+pub(crate) trait Negotiated {
+    /// Whether it is HTTP/1.1, by agreement.
+    fn is_http1(&self) -> bool;
+}
+
+impl Negotiated for TcpStream {
+    fn is_http1(&self) -> bool {
+        false
+    }
+}
+
+impl<S> Negotiated for TlsStream<S> {
+    fn is_http1(&self) -> bool {
+        self.get_ref().1.alpn_protocol() == Some(b"http/1.1")
+    }
+}
+
 /// A stream that fails once its peer is to be hung up on.
 #[derive(Debug)]
 pub(crate) struct Hangable<S> {
@@ -137,6 +157,9 @@ pub(crate) struct Hangable<S> {
     peer: Peer,
     /// Until the peer is no stranger any more.
     hang_up: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Says nothing when it is read first. The server would read some octets to tell the versions of HTTP apart, and takes
+    /// silence for HTTP/1; octets that it has read itself make the connection's buffer twice as large, for good.
+    is_silent: bool,
 }
 
 impl<S: Unpin> Hangable<S> {
@@ -152,6 +175,9 @@ impl<S: Unpin> Hangable<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Hangable<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.is_silent) {
+            return Poll::Ready(Ok(()));
+        }
         self.going_on(context)?.poll_read(context, into)
     }
 }

@@ -4,14 +4,18 @@
 //! many frames of 1 KiB the relay begins with (a million without it).
 //!
 //! The relay is the built program, in a process of its own: resident memory is what Linux tells of that process. The
-//! watchers are TLS connections of this one, each with one live watch of its own mailbox.
+//! watchers are TLS connections of this one, each with one live watch of its own mailbox. Beside it, the floor: a server of
+//! bare TLS connections, which read and are told nothing.
 
+#[path = "../support/bare_tls.rs"]
+mod bare_tls;
 #[path = "../reading/connection.rs"]
 #[expect(dead_code, reason = "the other benchmarks need more of it")]
 mod connection;
 #[path = "../growth/filled.rs"]
 #[expect(dead_code, reason = "the other benchmark needs more of it")]
 mod filled;
+mod floor;
 #[path = "../../tests/support/pinned.rs"]
 mod pinned;
 #[path = "../support/process.rs"]
@@ -33,6 +37,9 @@ const FRAME_BYTES: usize = 1024;
 const HEAD_CHUNK_BYTES: usize = 112 + 6;
 
 fn main() {
+    if std::env::args().any(|argument| argument == floor::ARGUMENT) {
+        return floor::serve();
+    }
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let frames = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
     let parent = std::env::var_os("TWIZA_BENCH_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
@@ -48,7 +55,9 @@ fn main() {
         filled.append(frames).await;
         filled.close().await;
         println!("program: {:.1} MB", std::fs::metadata(PROGRAM).unwrap().len() as f64 / 1e6);
-        Relay::start(&data).await.watched().await;
+        let each = Relay::start(&data).await.watched().await;
+        let bare = floor::measure().await;
+        println!("bare TLS: {bare:.1} KiB for each connection; ratio {:.2}", each / bare);
     });
 }
 
@@ -69,7 +78,7 @@ impl Relay {
         Connection::to(self.0.socket, self.0.key).await
     }
 
-    async fn watched(&self) {
+    async fn watched(&self) -> f64 {
         let idle = self.0.resident_kib();
         println!("resident, idle: {:.1} MiB", idle as f64 / 1024.0);
         let mut watchers = Vec::new();
@@ -81,12 +90,13 @@ impl Relay {
         // Buffers of handshakes are given back once other connections have been at work.
         tokio::time::sleep(Duration::from_secs(2)).await;
         let watched = self.0.resident_kib();
+        let each = (watched - idle) as f64 / WATCHERS as f64;
         println!(
-            "resident with {WATCHERS} idle watchers: {:.1} MiB, {:.1} KiB for each ({:.1} s to connect)",
+            "resident with {WATCHERS} idle watchers: {:.1} MiB, {each:.1} KiB for each ({:.1} s to connect)",
             watched as f64 / 1024.0,
-            (watched - idle) as f64 / WATCHERS as f64,
             connecting.as_secs_f64(),
         );
+        each
     }
 
     async fn watch(&self, name: usize) -> Connection {

@@ -5,8 +5,10 @@
 #   server/benches/peers/run.sh                 the peers before and after `cargo bench … --bench append -- 1 64`
 #
 # TWIZA_BENCH_DIR names a folder on the disk to be measured. Redis and NATS come from Debian (redis-server, redis-tools,
-# nats-server); NATS syncs always from 2.10 on, and an older one is left out. What is not installed is left out, too.
-# Neither has TLS or proofs here, as neither has by default.
+# nats-server); NATS syncs always from 2.10 on (Debian 13), and an older one is left out. The transport of a peer comes by
+# `cargo install nostr-rs-relay --locked`, and the library that signs for it by `pip install coincurve`. What is not on the
+# PATH is left out, too. None has TLS here, as none has by default; nostr-rs-relay checks a signature for each event, as the
+# relay does, and its answer does not wait for the disk (SQLite with synchronous=NORMAL).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 folder=$(mktemp -d "${TWIZA_BENCH_DIR:-.}/peers.XXXXXX")
@@ -61,8 +63,26 @@ nats() {
     rm -rf "$folder/nats"
 }
 
+nostr() {
+    command -v nostr-rs-relay >/dev/null || { echo "nostr: not installed, left out"; return; }
+    python3 -c 'import coincurve' 2>/dev/null || { echo "nostr: coincurve is not installed, left out"; return; }
+    mkdir -p "$folder/nostr"
+    printf '[info]\nrelay_url = "ws://127.0.0.1:17080/"\n[network]\naddress = "127.0.0.1"\nport = 17080\n' >"$folder/nostr.toml"
+    nostr-rs-relay --config "$folder/nostr.toml" --db "$folder/nostr" >/dev/null 2>&1 &
+    children+=($!)
+    until_open 17080
+    for load in "1 1000" "64 100"; do
+        read -r publishers appends <<<"$load"
+        python3 server/benches/peers/nostr.py 17080 "$publishers" "$appends"
+    done
+    stop
+    rm -rf "$folder/nostr"
+}
+
 redis
 nats
+nostr
 cargo bench -q -p twiza-relay --bench append -- 1 64
 redis
 nats
+nostr
