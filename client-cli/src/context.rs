@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::{cause, proxy, typed};
 use etcetera::BaseStrategy;
 use fluent_bundle::FluentValue;
+use serde::Serialize;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -170,21 +171,24 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Synchronises before showing what is stored. Where the relay cannot be reached, what is stored must do.
-    pub(crate) async fn refresh(&self, engine: &Engine, alliance: AllianceNumber) -> Result<(), Failure> {
+    /// Synchronises before showing what is stored. Where the relay cannot be reached, what is stored must do. People are
+    /// told what was in the way, scripts by what this gives.
+    pub(crate) async fn refresh(&self, engine: &Engine, alliance: AllianceNumber) -> Result<InTheWay, Failure> {
+        let mut in_the_way = InTheWay::default();
         match engine.sync(alliance).await {
             Ok(report) => {
-                if let Some(blocked) = report.blocked {
-                    self.talk("talk-blocked", &[("cause", cause::of(&blocked.into(), self.language).into())]);
+                if let Some(blocked) = report.blocked.map(ClientError::from) {
+                    self.talk("talk-blocked", &[("cause", cause::of(&blocked, self.language).into())]);
+                    in_the_way.blocked = Some(Cause::of(blocked, self.language));
                 }
-                Ok(())
             }
             Err(error) if error.is_retryable() => {
                 self.talk("talk-offline", &[("cause", cause::of(&error, self.language).into())]);
-                Ok(())
+                in_the_way.offline = Some(Cause::of(error, self.language));
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        Ok(in_the_way)
     }
 
     /// Turns a failed attempt to reach the relay into word of what waits.
@@ -201,6 +205,29 @@ impl<'a> Context<'a> {
             }
             other => Ok(other?),
         }
+    }
+}
+
+/// What kept a synchronisation from being whole.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct InTheWay {
+    /// Why the relay could not be reached: what is shown was stored before.
+    offline: Option<Cause>,
+    /// Why something waits that opens a mailbox.
+    blocked: Option<Cause>,
+}
+
+/// An error's code, and what people are told of it.
+#[derive(Debug, Serialize)]
+struct Cause {
+    code: &'static str,
+    message: String,
+}
+
+impl Cause {
+    fn of(error: ClientError, language: &Language) -> Self {
+        let (code, message, _) = Failure::from(error).words(language);
+        Self { code, message }
     }
 }
 

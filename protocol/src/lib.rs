@@ -49,8 +49,8 @@ pub use relay_key::{RelayKey, RelaySigningKey};
 pub use stream::{Record, RecordDecoder, StreamError};
 pub use time::{CoarseTime, ExpiryDay};
 pub use token::{
-    BlindMessage, BlindSignature, IssueRequest, Issued, IssuerDescribe, PendingToken, Token, TokenError, TokenGrant,
-    TokenGrantError, TokenKey, TokenKeyId, TokenMark, TokenSigningKey,
+    BlindMessage, BlindSignature, IssueRequest, Issued, IssuerDescribe, PendingToken, TOKENS_AT_ONCE, Token,
+    TokenError, TokenGrant, TokenGrantError, TokenKey, TokenKeyId, TokenMark, TokenSigningKey,
 };
 
 /// The version of the wire protocol that this crate speaks.

@@ -35,6 +35,9 @@ const MODULUS_BYTES: usize = MODULUS_BITS / 8;
 const INPUT_BYTES: usize = 2 + 32 + 32 + 32;
 const TOKEN_BYTES: usize = INPUT_BYTES + MODULUS_BYTES;
 
+/// Tokens that a client asks for at once. All or none: an issuer that gave one at a time would learn when each is spent.
+pub const TOKENS_AT_ONCE: usize = 16;
+
 /// Why a token, a key or an answer of an issuer is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {

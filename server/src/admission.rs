@@ -97,16 +97,25 @@ impl Admission {
         matches!(self, Self::Grant(grants) if grants.now().is_empty())
     }
 
-    /// By what right somebody who asks so opens a mailbox of this relay, where it is new.
+    /// What refuses to open a mailbox that is not there by no right.
+    #[must_use]
+    pub const fn refusal(&self) -> ProblemCode {
+        match self {
+            Self::Token(_) => ProblemCode::TokenRequired,
+            Self::Open | Self::Grant(_) => ProblemCode::GrantRequired,
+        }
+    }
+
+    /// By what right somebody who asks so opens a mailbox of this relay, where it is new. One that is there stays with whoever
+    /// proves it, whatever became of the grant since.
     ///
     /// # Errors
-    /// The code that refuses: no valid grant, or a token that is none.
+    /// The code that refuses: a token that is none.
     pub fn entry(&self, request: &OpenRequest, relay: &RelayKey) -> Result<Entry, ProblemCode> {
         match (self, &request.grant, &request.token) {
             (Self::Open, ..) => Ok(Entry::Free),
             (Self::Grant(known), Some(grant), _) if is_one_of(grant, &known.now()) => Ok(Entry::Free),
-            (Self::Grant(_), ..) => Err(ProblemCode::GrantRequired),
-            (Self::Token(_), _, None) => Ok(Entry::IfThere),
+            (Self::Grant(_), ..) | (Self::Token(_), _, None) => Ok(Entry::IfThere),
             (Self::Token(keys), _, Some(token)) => {
                 let mark = keys.iter().find_map(|key| key.verify(token, relay).ok());
                 mark.map(Entry::Token).ok_or(ProblemCode::TokenInvalid)
@@ -135,8 +144,8 @@ mod tests {
             admission.entry(&request, &RelayKey::from_bytes([1; 32]))
         };
         assert_eq!(entry(&admission, Some("two")), Ok(Entry::Free));
-        assert_eq!(entry(&admission, Some("three")), Err(ProblemCode::GrantRequired));
-        assert_eq!(entry(&admission, None), Err(ProblemCode::GrantRequired));
+        assert_eq!(entry(&admission, Some("three")), Ok(Entry::IfThere));
+        assert_eq!(entry(&admission, None), Ok(Entry::IfThere));
         assert_eq!(entry(&Admission::Open, None), Ok(Entry::Free));
     }
 

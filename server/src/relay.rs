@@ -62,7 +62,7 @@ impl RelayError {
             Self::Proof(ProofError::Malformed | ProofError::Invalid) => ProblemCode::ProofInvalid,
             Self::Proof(ProofError::ClockSkewed) => ProblemCode::ClockSkewed,
             Self::NotAdmitted(code) => *code,
-            Self::Write(WriteError::Refused(Refused::TokenRequired)) => ProblemCode::TokenRequired,
+            Self::Write(WriteError::Refused(Refused::RightRequired)) => ProblemCode::GrantRequired,
             Self::Write(WriteError::Refused(Refused::TokenSpent)) => ProblemCode::TokenSpent,
             Self::MailboxUnknown | Self::Write(WriteError::Refused(Refused::MailboxUnknown)) => {
                 ProblemCode::MailboxUnknown
@@ -169,7 +169,10 @@ impl Relay {
     /// [`RelayError::NotAdmitted`], or [`RelayError::Write`].
     pub async fn open(&self, address: MailboxAddress, request: &OpenRequest) -> Result<(bool, Opened), RelayError> {
         let entry = self.admission.entry(request, &self.public_key).map_err(RelayError::NotAdmitted)?;
-        let opening = self.writer.open(Open { address, entry }).await?;
+        let opening = self.writer.open(Open { address, entry }).await.map_err(|error| match error {
+            WriteError::Refused(Refused::RightRequired) => RelayError::NotAdmitted(self.admission.refusal()),
+            error => RelayError::Write(error),
+        })?;
         let head = self.receipt(&address, opening.head);
         Ok((opening.is_new, Opened { head, expires: opening.expires }))
     }

@@ -2,23 +2,30 @@
 //! began to ask for one.
 
 use anyhow::{Context, Result};
+use async_trait::async_trait;
 use std::sync::Arc;
-use twiza_client::engine::AllianceNumber;
-use twiza_client::relay::RelayError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
+use twiza_client::engine::{AllianceNumber, Insider};
+use twiza_client::relay::{RelayError, Right};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Event, Item};
 use twiza_client::store::shown::ShownGrant;
-use twiza_client::{ClientError, Engine};
+use twiza_client::{ClientError, Engine, os_random};
 use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
+use twiza_crypto::content::ContentKind;
 use twiza_crypto::grant::Grant;
+use twiza_crypto::group::commit::Change;
 use twiza_crypto::motion::Action;
 use twiza_crypto::name::Name;
 use twiza_crypto::rules::{Quorums, Rules};
+use twiza_crypto::seal::seal_payload;
 use twiza_crypto::vault::VaultCost;
-use twiza_protocol::AdmissionMode;
+use twiza_protocol::{AdmissionMode, MailboxKey};
 use twiza_relay::admission::GrantDigest;
 use twiza_relay::grants;
+use twiza_tests::interposed::{Interposed, Interposer};
 use twiza_tests::{World, admit, texts};
 
 fn grant(secret: &str) -> Result<Grant> {
@@ -192,6 +199,144 @@ async fn whoever_was_away_and_has_only_the_old_grant_comes_back() -> Result<()> 
     again.rotate(of_again).await.context("with the grant of today")?;
     again.send(of_again, "from the new device").await?;
     assert_eq!(texts(&amina, of_amina).await?, ["from the new device"]);
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_revoked_before_an_organiser_has_come_to_the_epoch_is_replaced_all_the_same() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two(&world).await?;
+    karim.rotate(of_karim).await?;
+    revoke(&world, "spring")?;
+    allow(&world, "autumn")?;
+    karim.send(of_karim, "azul").await?;
+    assert_eq!(texts(&amina, of_amina).await?, ["azul"], "what is there is read by no right");
+    amina.set_grant(of_amina, Some(&grant("autumn")?)).await?;
+    amina.rotate(of_amina).await?;
+    karim.sync(of_karim).await?;
+    karim.rotate(of_karim).await?;
+    world.stop().await?;
+    Ok(())
+}
+
+/// Karim, an organiser whose client is changed, gives the alliance this grant. His client does not open what comes after it.
+async fn cheats(world: &World, karim: &Engine, of_karim: AllianceNumber, grant: Grant) -> Result<()> {
+    let Insider { mut group, keys, .. } = karim.insider(of_karim).await?;
+    let pending = group.commit(&Change::SetGrant(Some(grant)), &keys.mailbox.address())?;
+    let (author, size) = (Some(&pending.author), pending.frame_size);
+    let frames = seal_payload(&keys.frame, ContentKind::Commit, &pending.commit, author, size, &os_random())?;
+    let connection = world.connection()?;
+    let last = frames.len() - 1;
+    for (place, frame) in frames.iter().enumerate() {
+        connection.append(&keys.mailbox, frame.as_bytes(), place == last).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organiser_who_gives_a_grant_that_opens_nothing_stops_nobody_who_has_a_good_one() -> Result<()> {
+    for bad in ["nothing", "x://nobody"] {
+        let world = world().await?;
+        let (amina, of_amina, karim, of_karim) = two(&world).await?;
+        amina.set_role(of_amina, "Karim", Role::Organiser).await?;
+        karim.sync(of_karim).await?;
+        cheats(&world, &karim, of_karim, grant(bad)?).await?;
+        drop(karim);
+        let blocked = amina.sync(of_amina).await?.blocked;
+        assert_eq!(blocked, Some(RelayError::GrantRefused), "what comes after it cannot be opened");
+        amina.set_grant(of_amina, Some(&grant("spring")?)).await?;
+        amina.remove(of_amina, "Karim").await?;
+        amina.send(of_amina, "azul").await?;
+        assert_eq!(texts(&amina, of_amina).await?, ["azul"]);
+        world.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_relay_asks_for_nothing_a_grant_stops_nobody_and_is_not_shown() -> Result<()> {
+    let world = World::new().await?;
+    let shown = Arc::new(Shown::default());
+    let amina = world.person_by("Amina", "Nour", Interposed::by(shown.clone())).await?;
+    let karim = world.person("Karim", "Amal").await?;
+    let of_amina = amina.found(&Name::new("Tawiza")?, &world.address(), Some(grant("a tag")?)).await?;
+    let of_karim = admit(&amina, of_amina, &karim).await?;
+    amina.set_role(of_amina, "Karim", Role::Organiser).await?;
+    karim.sync(of_karim).await?;
+    cheats(&world, &karim, of_karim, grant("x://nobody")?).await?;
+    amina.rotate(of_amina).await?;
+    assert_eq!(amina.right(of_amina).await?.grant, ShownGrant::Damaged);
+    assert_eq!(shown.0.load(Ordering::SeqCst), 0, "by it, the relay could tell which mailboxes are the alliance's");
+    world.stop().await?;
+    Ok(())
+}
+
+/// Counts the grants that a relay is shown.
+#[derive(Default)]
+struct Shown(AtomicUsize);
+
+#[async_trait]
+impl Interposer for Shown {
+    async fn opening(&self, _mailbox: &MailboxKey, right: Right<'_>) {
+        if !matches!(right, Right::None) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Holds up the first opening by this grant until it is told to go on.
+struct HeldUp {
+    grant: &'static str,
+    once: AtomicUsize,
+    began: Notify,
+    may_go_on: Notify,
+}
+
+#[async_trait]
+impl Interposer for HeldUp {
+    async fn opening(&self, _mailbox: &MailboxKey, right: Right<'_>) {
+        if matches!(right, Right::Grant(grant) if grant == self.grant) && self.once.fetch_add(1, Ordering::SeqCst) == 0
+        {
+            self.began.notify_one();
+            self.may_go_on.notified().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refusal_that_comes_late_undoes_nothing_that_another_program_did_since() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two(&world).await?;
+    let held_up = Arc::new(HeldUp {
+        grant: "nothing",
+        once: AtomicUsize::default(),
+        began: Notify::new(),
+        may_go_on: Notify::new(),
+    });
+    let other = world.again_by("Amina", Interposed::by(held_up.clone())).await?;
+    allow(&world, "autumn")?;
+    let nothing = grant("nothing")?;
+    let (late, done) = tokio::join!(other.set_grant(of_amina, Some(&nothing)), async {
+        held_up.began.notified().await;
+        // This program is refused the same, tells so, and goes on.
+        amina.sync(of_amina).await?;
+        amina.set_grant(of_amina, Some(&grant("autumn")?)).await?;
+        held_up.may_go_on.notify_one();
+        anyhow::Ok(())
+    });
+    done?;
+    assert!(is_refused(&late, Obstacle::GrantRefused), "{late:?}");
+    for engine in [&other, &amina] {
+        engine.sync(of_amina).await?;
+        assert_eq!(engine.outbox(of_amina).await?.changes, 0);
+    }
+    revoke(&world, "spring")?;
+    amina.rotate(of_amina).await?;
+    other.rotate(of_amina).await?;
+    karim.sync(of_karim).await?;
+    karim.send(of_karim, "azul").await?;
+    assert_eq!(texts(&amina, of_amina).await?, ["azul"]);
     world.stop().await?;
     Ok(())
 }

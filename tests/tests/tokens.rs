@@ -1,6 +1,7 @@
 //! An alliance at a relay that takes tokens: from the operator's two machines to people who write to each other.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -130,6 +131,11 @@ fn a_grant_that_is_taken_back_stops_changes_and_nobody_from_reading_writing_or_l
     let read = karim.tries(&["read"])?;
     assert!(read.status.success() && String::from_utf8_lossy(&read.stdout).contains("azul"));
     assert!(String::from_utf8_lossy(&read.stderr).contains("something waits"), "and that is told");
+    let in_the_way = karim.asks(&["read"])?["in_the_way"].clone();
+    assert_eq!(
+        (&in_the_way["blocked"]["code"], &in_the_way["offline"]),
+        (&"error-issuer-grant-refused".into(), &Value::Null)
+    );
     karim.types(&["send", "marhaba"])?;
     assert!(amina.types(&["read"])?.contains("marhaba"));
     karim.types(&["members"])?;
@@ -179,7 +185,7 @@ fn a_new_grant_takes_the_place_of_one_that_is_taken_back() -> Result<()> {
     assert_eq!(karim.is_refused(&["alliance", "grant", &whole])?, (4, "error-not-organiser".to_owned()));
     let given = amina.command(&["--json", "alliance", "grant"]).env("TWIZA_GRANT", &whole).output()?;
     assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
-    let given: serde_json::Value = serde_json::from_slice(&given.stdout)?;
+    let given: Value = serde_json::from_slice(&given.stdout)?;
     let issuer = format!("{}:{}", autumn.issuer.host(), autumn.issuer.port());
     assert_eq!(given["right"]["grant"], serde_json::json!({ "kind": "tokens", "issuer": issuer }));
 

@@ -98,7 +98,7 @@ async fn list(context: &Context<'_>, all: bool) -> Result<(), Failure> {
 async fn show(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> {
     let engine = context.engine().await?;
     let number = context.alliance(&engine, named).await?;
-    context.refresh(&engine, number).await?;
+    let in_the_way = context.refresh(&engine, number).await?;
     let alliance = engine.alliance(number).await?;
     let members = engine.members(number).await.map_or(0, |members| members.len());
     let waiting = engine.outbox(number).await?;
@@ -107,7 +107,7 @@ async fn show(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> 
         || {
             json!({
                 "alliance": alliance, "members": members, "outbox": waiting, "right": right,
-                "ciphersuite": CIPHERSUITE_NAME
+                "in_the_way": in_the_way, "ciphersuite": CIPHERSUITE_NAME
             })
         },
         || {

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
     let engine = context.engine().await?;
     let number = context.alliance(&engine, &arguments.alliance).await?;
-    context.refresh(&engine, number).await?;
+    let in_the_way = context.refresh(&engine, number).await?;
     let alliance = engine.alliance(number).await?;
     let entries = engine.entries(number, 0, !arguments.all).await?;
     // Whoever is out knows nobody any more, and still has things to read.
@@ -31,7 +31,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let for_script = |entry| render::entry_json(entry, &crowd);
     let shown = |entry| render::entry(context.language, entry, &crowd);
     context.output.people(
-        || json!({ "alliance": alliance, "entries": entries.iter().map(for_script).collect::<Vec<_>>() }),
+        || {
+            let entries: Vec<_> = entries.iter().map(for_script).collect();
+            json!({ "alliance": alliance, "entries": entries, "in_the_way": in_the_way })
+        },
         || entries.iter().map(shown).collect::<Vec<_>>().join("\n"),
     );
     if let Some(last) = entries.last() {

@@ -25,9 +25,9 @@ impl Engine {
 
     /// Opens a mailbox of the present epoch, or moves its expiry forward. Gives the day up to which it is there.
     pub(super) async fn open_mailbox(&self, Held { row, group }: &Held, keys: &EpochKeys) -> Result<u32, ClientError> {
-        let grant = group.alliance().relay()?.grant.clone();
+        let grants = self.grants(row.id, group.alliance()).await?;
         let connection = self.connection(row)?;
-        Ok(self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?.expires.0)
+        Ok(self.open_with(&*connection, &keys.mailbox, &grants).await?.expires.0)
     }
 
     async fn may_have_expired(&self, row: &AllianceRow) -> Result<bool, ClientError> {

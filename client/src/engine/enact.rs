@@ -125,7 +125,7 @@ impl Engine {
         let Some(own) = state.seat(&self.profile.key.identity()) else { return Ok(()) };
         if state.claim.is_some() && own.role == Role::Organiser {
             let want = Want::Rotate { cause: RotateCause::Objection };
-            if !intents.iter().any(|intent| intent.want.is_commit()) {
+            if !intents.iter().any(Intent::commits_soon) {
                 outbox::add_intent(step, row.id, &want).await?;
             }
             return Ok(());

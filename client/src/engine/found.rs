@@ -36,7 +36,7 @@ impl Engine {
         let keys = group.epoch_keys(relay.key(), Branch::default())?;
         let connection = self.environment.connector.connect(relay)?;
         connection.describe().await?;
-        let opened = self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?;
+        let opened = self.open_with(&*connection, &keys.mailbox, grant.as_slice()).await?;
         let mut step = self.store.begin().await?;
         let id = alliances::insert(&mut step, Status::Joining, relay, None).await?;
         groups::apply(&mut step, id, &group.take_changes()).await?;

@@ -134,8 +134,8 @@ impl Engine {
         };
         drop(reader);
         let connection = self.connection(&row)?;
-        let grant = group.alliance().relay()?.grant.clone();
-        self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?;
+        let grants = self.grants(row.id, group.alliance()).await?;
+        self.open_with(&*connection, &keys.mailbox, &grants).await?;
         let (missing, _) = put_back(&*connection, &keys.mailbox, &frames).await?;
         self.begin_anew(&row, keys, &Event::RelayHealed { frames: missing }).await
     }

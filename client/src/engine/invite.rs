@@ -32,8 +32,8 @@ impl Engine {
         let expires = self.environment.clock.today().plus_days(days);
         let invitation = Invitation::new(row.relay.clone(), own.fingerprint(), expires, &self.environment.random)?;
         let connection = self.environment.connector.connect(&row.relay)?;
-        let grant = group.alliance().relay()?.grant.clone();
-        self.open_with(&*connection, &invitation.rendezvous()?.mailbox, grant.as_ref()).await?;
+        let grants = self.grants(row.id, group.alliance()).await?;
+        self.open_with(&*connection, &invitation.rendezvous()?.mailbox, &grants).await?;
         let link = invitation.to_link()?;
         let mut step = self.store.begin().await?;
         let number = invitations::insert(&mut step, row.id, &link, role as u8, expires).await?;

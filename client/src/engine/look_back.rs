@@ -46,7 +46,7 @@ const AFTER_ROLLBACK: usize = 256;
 pub(super) struct Looking {
     pub(super) row: AllianceRow,
     connection: Arc<dyn RelayConnection>,
-    grant: Option<Grant>,
+    grants: Vec<Grant>,
 }
 
 /// The commit that one has followed out of a past epoch.
@@ -81,8 +81,8 @@ impl Engine {
             return Ok(false);
         };
         step.commit().await?;
-        let grant = group.alliance().relay()?.grant.clone();
-        let looking = Looking { connection: self.connection(&row)?, grant, row };
+        let grants = self.grants(row.id, group.alliance()).await?;
+        let looking = Looking { connection: self.connection(&row)?, grants, row };
         let past = if last == 0 { past.into_iter().take(AFTER_ROLLBACK).collect() } else { some_of(past) };
         for mailbox in &past {
             if !waits && self.look_at(&looking, mailbox).await? {
@@ -124,7 +124,7 @@ impl Engine {
                 if mailbox.certain < looking.connection.describe().await?.relay_time.day().0 {
                     return Ok(false);
                 }
-                self.open_with(&*looking.connection, key, looking.grant.as_ref()).await?;
+                self.open_with(&*looking.connection, key, &looking.grants).await?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -364,7 +364,7 @@ impl Engine {
         said: impl Fn(&Payload) -> bool,
     ) -> Result<(), ClientError> {
         for WatchedBranch { keys, .. } in branches {
-            self.open_with(&*looking.connection, &keys.mailbox, looking.grant.as_ref()).await?;
+            self.open_with(&*looking.connection, &keys.mailbox, &looking.grants).await?;
             let whole = read_whole(&*looking.connection, &keys.mailbox).await?;
             if payloads(keys, &whole).iter().any(&said) {
                 return Ok(());

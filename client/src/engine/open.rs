@@ -19,11 +19,9 @@ use sqlx::SqliteConnection;
 use std::time::Duration;
 use twiza_crypto::grant::Grant;
 use twiza_protocol::{
-    IssueRequest, MailboxAddress, MailboxKey, Opened, ProblemCode, RelayKey, Token, TokenGrant, TokenKey,
+    IssueRequest, MailboxAddress, MailboxKey, Opened, ProblemCode, RelayKey, TOKENS_AT_ONCE, Token, TokenGrant,
+    TokenKey,
 };
-
-/// Tokens that are asked for at once. All or none: an issuer that gave one at a time would learn when each is spent.
-const BATCH: usize = 16;
 
 /// With fewer tokens than this, more are taken before long.
 const FEW: i64 = 8;
@@ -55,46 +53,77 @@ impl<'a> Purse<'a> {
 }
 
 impl Engine {
-    /// Opens a mailbox, or moves its expiry forward.
+    /// Opens a mailbox, or moves its expiry forward, by no right where that is enough: then the relay is shown no grant, by
+    /// which it could tell which mailboxes belong together. Else by the first of these grants that it takes.
     pub(super) async fn open_with(
         &self,
         connection: &dyn RelayConnection,
         mailbox: &MailboxKey,
-        grant: Option<&Grant>,
+        grants: &[Grant],
     ) -> Result<Opened, ClientError> {
-        match grant {
-            None => Ok(connection.open(mailbox, Right::None).await?),
-            Some(grant) if is_for_tokens(grant) => self.open_with_token(connection, mailbox, grant).await,
-            Some(grant) => Ok(connection.open(mailbox, Right::Grant(grant.expose())).await?),
+        let asked_for = match connection.open(mailbox, Right::None).await {
+            Err(error) if error.is_no_right() && !grants.is_empty() => error.code(),
+            answer => {
+                if answer.is_ok() {
+                    self.drop_tokens(connection.key(), grants, &mailbox.address()).await?;
+                }
+                return Ok(answer?);
+            }
+        };
+        let mut failure = None;
+        for grant in grants {
+            let opened = if is_for_tokens(grant) {
+                self.open_by_token(connection, mailbox, grant, asked_for).await
+            } else {
+                connection.open(mailbox, Right::Grant(grant.expose())).await.map_err(Into::into)
+            };
+            match opened {
+                Err(ClientError::Relay(error)) if error.is_no_right() => failure = failure.or(Some(error)),
+                opened => return opened,
+            }
         }
+        Err(failure.unwrap_or(RelayError::GrantRefused).into())
     }
 
-    async fn open_with_token(
+    /// A token for a mailbox is of no use once it is open: also by a request whose answer never came.
+    async fn drop_tokens(
+        &self,
+        relay: &RelayKey,
+        grants: &[Grant],
+        mailbox: &MailboxAddress,
+    ) -> Result<(), ClientError> {
+        for grant in grants.iter().filter(|grant| is_for_tokens(grant)) {
+            if let Ok(purse) = Purse::of(grant, relay) {
+                self.drop_token(&purse, mailbox).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_by_token(
         &self,
         connection: &dyn RelayConnection,
         mailbox: &MailboxKey,
         grant: &Grant,
+        asked_for: Option<ProblemCode>,
     ) -> Result<Opened, ClientError> {
-        let (purse, address) = (Purse::of(grant, connection.key())?, mailbox.address());
-        let mut answer = connection.open(mailbox, Right::None).await;
-        for _ in 0..ATTEMPTS {
-            match code(&answer) {
-                Some(ProblemCode::TokenRequired) => {}
-                Some(ProblemCode::TokenSpent) => self.drop_token(&purse, &address).await?,
-                _ => break,
-            }
-            let token = self.token_for(&purse, &address).await?;
-            answer = connection.open(mailbox, Right::Token(&token)).await;
-        }
-        if code(&answer) == Some(ProblemCode::GrantRequired) {
+        if asked_for == Some(ProblemCode::GrantRequired) {
             // A relay of the other kind.
             return Err(RelayError::GrantRefused.into());
         }
-        if answer.is_ok() {
-            // Also one that opened it before, when no answer came.
-            self.drop_token(&purse, &address).await?;
+        let (purse, address) = (Purse::of(grant, connection.key())?, mailbox.address());
+        for attempt in 1.. {
+            let token = self.token_for(&purse, &address).await?;
+            let answer = connection.open(mailbox, Right::Token(&token)).await;
+            let is_spent = code(&answer) == Some(ProblemCode::TokenSpent);
+            if answer.is_ok() || is_spent {
+                self.drop_token(&purse, &address).await?;
+            }
+            if !is_spent || attempt == ATTEMPTS {
+                return Ok(answer?);
+            }
         }
-        Ok(answer?)
+        Err(RelayError::GrantRefused.into())
     }
 
     async fn drop_token(&self, purse: &Purse<'_>, mailbox: &MailboxAddress) -> Result<(), ClientError> {
@@ -166,11 +195,8 @@ impl Engine {
         }
         let mut used = Vec::new();
         for row in alliances::all(&mut *step).await? {
-            let Ok(group) = self.stored_group(&mut *step, row.id).await else { continue };
-            for state in [group.alliance(), &group.next_alliance()?] {
-                let grant = state.relay()?.grant.as_ref().filter(|grant| is_for_tokens(grant));
-                let purse = grant.map(|grant| Purse::of(grant, row.relay.key()));
-                used.extend(purse.and_then(Result::ok).map(|purse| purse.id));
+            for grant in self.grants_in_use(step, row.id).await? {
+                used.extend(Purse::of(&grant, row.relay.key()).ok().map(|purse| purse.id));
             }
         }
         tokens::forget_others(step, &used).await
@@ -223,12 +249,12 @@ impl Engine {
         if described.token_key.id() != purse.grant.key {
             return Err(issuer_error(RelayError::OtherTokenKey));
         }
-        if described.tokens_per_request_max < BATCH {
+        if described.tokens_per_request_max < TOKENS_AT_ONCE {
             return Err(issuer_error(RelayError::Protocol("too few tokens at once, by which one could be followed")));
         }
         let key: TokenKey = described.token_key;
         let mut pending = Vec::new();
-        for _ in 0..BATCH {
+        for _ in 0..TOKENS_AT_ONCE {
             let nonce = self.environment.random.array()?;
             let blinded = key.blind(nonce, purse.relay).map_err(|_| RelayError::Protocol("a token key of no use"));
             pending.push(blinded.map_err(issuer_error)?);

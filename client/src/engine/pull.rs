@@ -198,9 +198,9 @@ impl Engine {
         if let Some(branch) = held.row.place.branch.next() {
             // Before the step: on the first look at a branch, one that is not there counts as one that has expired.
             let keys = held.group.epoch_keys(held.row.relay.key(), branch)?;
-            let grant = held.group.alliance().relay()?.grant.clone();
+            let grants = self.grants(held.row.id, held.group.alliance()).await?;
             let connection = self.connection(&held.row)?;
-            self.open_with(&*connection, &keys.mailbox, grant.as_ref()).await?;
+            self.open_with(&*connection, &keys.mailbox, &grants).await?;
         }
         let mut step = self.store.begin().await?;
         let taken = self.take(&mut step, held).await?;

@@ -5,7 +5,7 @@ use super::members::role_with_code;
 use super::view::own_view;
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
-use crate::relay::{RelayConnection, RelayError};
+use crate::relay::RelayError;
 use crate::store::alliances::AllianceRow;
 use crate::store::corrupt;
 use crate::store::history::{self, Event};
@@ -25,7 +25,7 @@ use twiza_crypto::identity::Identity;
 use twiza_crypto::invitation::Invitation;
 use twiza_crypto::message::{Message, MessageBody};
 use twiza_crypto::seal::seal_payload;
-use twiza_protocol::{Frame, FrameSize, ProblemCode};
+use twiza_protocol::{Frame, FrameSize, MailboxAddress, MailboxKey, ProblemCode};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,11 +112,11 @@ impl Engine {
         }
         let connection = self.connection(&row)?;
         if intent.want.is_commit() {
-            match self.open_next(alliance, &*connection).await {
+            let Some((next, grants)) = self.next_mailbox(alliance).await? else { return Ok(Pushed::Raced) };
+            match self.open_with(&*connection, &next, &grants).await {
                 Err(ClientError::Relay(error)) if error.is_no_right() => {
-                    return self.take_back(alliance, intent, error).await;
+                    return self.take_back(alliance, intent, &next.address(), error).await;
                 }
-                Ok(false) => return Ok(Pushed::Raced),
                 opened => opened?,
             };
         }
@@ -148,7 +148,7 @@ impl Engine {
     async fn make_room(&self, alliance: AllianceNumber) -> Result<Pushed, ClientError> {
         let mut step = self.store.begin().await?;
         let open = outbox::open_intents(&mut step, alliance.0).await?;
-        if open.iter().any(|intent| intent.want.is_commit()) {
+        if open.iter().any(Intent::commits_soon) {
             return Ok(Pushed::Idle);
         }
         outbox::add_intent(&mut step, alliance.0, &Want::Rotate { cause: RotateCause::Full }).await?;
@@ -156,18 +156,21 @@ impl Engine {
         Ok(Pushed::Acted)
     }
 
-    /// Opens the mailbox that one's pending commit leads to, before the commit goes out: a crash between the two
-    /// strands nobody. `false` where no commit is pending any more.
-    async fn open_next(&self, alliance: AllianceNumber, connection: &dyn RelayConnection) -> Result<bool, ClientError> {
+    /// The mailbox that one's pending commit leads to, with the grants to open it by. It is opened before the commit goes out:
+    /// a crash between the two strands nobody. A commit that brings a grant has only that one: it must be good. `None` where
+    /// no commit is pending any more.
+    async fn next_mailbox(&self, alliance: AllianceNumber) -> Result<Option<(MailboxKey, Vec<Grant>)>, ClientError> {
         let Held { row, group } = self.held(alliance).await?;
         if !group.has_pending() {
-            return Ok(false);
+            return Ok(None);
         }
-        // By the right that holds there: the commit itself may bring another.
-        let grant = group.next_alliance()?.relay()?.grant.clone();
-        let next = group.next_epoch_keys(row.relay.key())?;
-        self.open_with(connection, &next.mailbox, grant.as_ref()).await?;
-        Ok(true)
+        let (next, state) = (group.next_epoch_keys(row.relay.key())?, group.next_alliance()?);
+        let grants = if state.relays == group.alliance().relays {
+            self.grants(row.id, &state).await?
+        } else {
+            state.relay()?.grant.iter().cloned().collect()
+        };
+        Ok(Some((next.mailbox, grants)))
     }
 
     /// Unseals a commit that cannot go out, since the mailbox after it cannot be opened: what comes behind it may be said, and
@@ -176,15 +179,22 @@ impl Engine {
         &self,
         alliance: AllianceNumber,
         intent: &Intent,
+        next: &MailboxAddress,
         error: RelayError,
     ) -> Result<Pushed, ClientError> {
         let mut step = self.store.begin().await?;
         let held = self.hold(&mut step, alliance.0).await?;
+        // Another program of this profile may have done so already, and have sealed something else since.
+        let state = outbox::intent(&mut step, intent.id).await?.map(|intent| intent.state);
+        let is_ours = held.group.has_pending()
+            && held.group.next_epoch_keys(held.row.relay.key())?.mailbox.address() == *next
+            && state == Some(IntentState::Sealed);
+        if !is_ours {
+            return Ok(Pushed::Raced);
+        }
         let Some((row, mut group)) = self.take(&mut step, held).await? else { return Ok(Pushed::Raced) };
         let brings_it = group.next_alliance()?.relays != group.alliance().relays;
-        if group.has_pending() {
-            group.drop_pending()?;
-        }
+        group.drop_pending()?;
         let is_over = brings_it && error.is_wrong_right();
         outbox::seal_again(&mut step, intent.id).await?;
         if is_over {

@@ -127,13 +127,13 @@ impl Engine {
         if postings.is_empty() {
             return Ok(());
         }
-        let grant = self.grant(row).await?;
+        let grants = self.grants_known(row).await?;
         let mut failure = None;
         for posting in postings {
             let connection = self.environment.connector.connect(&row.relay)?;
             let mut answer = connection.append(&posting.mailbox, &posting.frame, false).await;
             if matches!(&answer, Err(error) if error.code() == Some(ProblemCode::MailboxUnknown)) {
-                answer = match self.open_with(&*connection, &posting.mailbox, grant.as_ref()).await {
+                answer = match self.open_with(&*connection, &posting.mailbox, &grants).await {
                     Ok(_) => connection.append(&posting.mailbox, &posting.frame, false).await,
                     Err(ClientError::Relay(error)) => Err(error),
                     Err(error) => return Err(error),
@@ -153,13 +153,16 @@ impl Engine {
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// The operator's secret for opening mailboxes, as far as it is known here.
-    async fn grant(&self, row: &AllianceRow) -> Result<Option<Grant>, ClientError> {
+    /// The grants for opening others' mailboxes, as far as they are known here.
+    async fn grants_known(&self, row: &AllianceRow) -> Result<Vec<Grant>, ClientError> {
         let mut step = self.store.begin().await?;
-        if let Some(rejoin) = recovery::rejoin(&mut step, row.id).await? {
-            return Ok(rejoin.bearings.state.relay()?.grant.clone());
-        }
-        Ok(self.stored_group(&mut step, row.id).await?.alliance().relay()?.grant.clone())
+        let rejoin = recovery::rejoin(&mut step, row.id).await?.filter(|_| row.status != Status::Active);
+        let state = match rejoin {
+            Some(rejoin) => rejoin.bearings.state,
+            None => self.stored_group(&mut step, row.id).await?.alliance().clone(),
+        };
+        step.commit().await?;
+        self.grants(row.id, &state).await
     }
 
     /// Looks for the answer in the mailbox that the request names, which is opened where it is not there yet.
@@ -173,8 +176,8 @@ impl Engine {
         loop {
             let Page { frames, head } = match connection.read(&mailbox, after).await {
                 Err(error) if error.code() == Some(ProblemCode::MailboxUnknown) => {
-                    let grant = &bearings.state.relay()?.grant;
-                    return match self.open_with(&*connection, &mailbox, grant.as_ref()).await {
+                    let grants = self.grants(row.id, &bearings.state).await?;
+                    return match self.open_with(&*connection, &mailbox, &grants).await {
                         // The others may have another grant by now; whoever answers opens it.
                         Err(ClientError::Relay(error)) if error.is_no_right() => Ok(false),
                         opened => opened.map(|_| false),

@@ -159,7 +159,7 @@ impl Engine {
         let Held { row, group } = &held;
         let intents = outbox::open_intents(&mut step, row.id).await?;
         let leaving = intents.iter().any(|intent| intent.want == Want::Leave);
-        let committing = intents.iter().any(|intent| intent.want.is_commit());
+        let committing = intents.iter().any(Intent::commits_soon);
         let old = self.environment.clock.is_due(row.rotated_at, self.environment.rotate_after_seconds);
         let cause = match (group.has_departures(), old) {
             (true, _) => Some(RotateCause::Departure),
@@ -191,9 +191,9 @@ impl Engine {
         kept::set_certain(&mut step, kept, certain).await?;
         step.commit().await?;
         let recovery = group.own_recovery_key()?.mailbox()?;
-        let grant = group.alliance().relay()?.grant.clone();
+        let grants = self.grants(row.id, group.alliance()).await?;
         let connection = self.environment.connector.connect(&row.relay)?;
-        self.open_with(&*connection, &recovery, grant.as_ref()).await?;
+        self.open_with(&*connection, &recovery, &grants).await?;
         let mut step = self.store.begin().await?;
         self.forget_tokens(&mut step).await?;
         alliances::set_opened(&mut step, row.id, today).await?;

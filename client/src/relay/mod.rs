@@ -81,7 +81,7 @@ impl RelayError {
         use ProblemCode::{GrantRequired, TokenInvalid, TokenRequired};
         match self {
             Self::GrantRefused | Self::OtherTokenKey => true,
-            Self::Issuer(error) => error.is_wrong_right(),
+            Self::Issuer(error) => error.is_wrong_right() || matches!(**error, Self::WrongPin { .. }),
             Self::Refused(problem) => matches!(problem.code, GrantRequired | TokenInvalid | TokenRequired),
             _ => false,
         }

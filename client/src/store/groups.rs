@@ -11,6 +11,12 @@ pub(crate) async fn load(connection: &mut SqliteConnection, alliance: i64) -> Re
     Ok(GroupState::from_entries(rows.iter().map(|row| (row.get("key"), row.get("value")))))
 }
 
+/// Whether there is a group.
+pub(crate) async fn is_stored(connection: &mut SqliteConnection, alliance: i64) -> Result<bool, ClientError> {
+    let query = sqlx::query_scalar("select exists (select * from group_entry where alliance = ?)");
+    Ok(query.bind(alliance).fetch_one(connection).await?)
+}
+
 pub(crate) async fn apply(
     connection: &mut SqliteConnection,
     alliance: i64,

@@ -85,6 +85,15 @@ pub(crate) struct Intent {
     pub(crate) failure: Option<Obstacle>,
 }
 
+impl Intent {
+    /// Whether a commit is on its way. One that brings a grant may wait for an issuer for days, and what else has to be
+    /// committed must not wait with it.
+    pub(crate) fn commits_soon(&self) -> bool {
+        let may_wait = matches!(self.want, Want::SetGrant { .. } | Want::Enact { .. });
+        self.want.is_commit() && (!may_wait || self.state == IntentState::Sealed)
+    }
+}
+
 /// A sealed frame that waits for the relay's receipt.
 #[derive(Debug)]
 pub(crate) struct Posting {

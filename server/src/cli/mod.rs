@@ -129,11 +129,21 @@ pub fn manual() -> clap::Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command.run() {
         Ok(code) => code,
+        Err(error) if wants_json() => {
+            let error = serde_json::json!({ "message": told(&error) });
+            say(&serde_json::json!({ "version": 1, "error": error }).to_string());
+            ExitCode::FAILURE
+        }
         Err(error) => {
             say(&format!("twiza-relay: {}", told(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a script asks: commands that give it data have this flag.
+fn wants_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
 }
 
 /// Prints data. A reader that hung up has what it wanted.

@@ -5,7 +5,7 @@ use crate::grants;
 use crate::octets::spoken;
 use crate::settings::{Settings, TransportMode};
 use std::net::IpAddr;
-use twiza_protocol::AdmissionMode;
+use twiza_protocol::{AdmissionMode, TOKENS_AT_ONCE};
 
 const SUBJECT: &str = "settings";
 
@@ -31,9 +31,6 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// Tokens that a client takes at once.
-const TOKENS_OF_A_CLIENT: u64 = 16;
-
 fn purpose(settings: &Settings) -> String {
     let days = settings.retention_days;
     match settings.admission {
@@ -58,9 +55,9 @@ fn issuer(settings: &Settings) -> Option<Finding> {
             "there is no grant: nobody can have tokens",
             "make one with `twiza-relay grant new`",
         )),
-        Ok(_) if settings.tokens_per_day_max < TOKENS_OF_A_CLIENT => Some(Finding::attention(
+        Ok(_) if settings.tokens_per_day_max < TOKENS_AT_ONCE as u64 => Some(Finding::attention(
             SUBJECT,
-            format!("a client asks for {TOKENS_OF_A_CLIENT} tokens at once, and tokens_per_day_max is less"),
+            format!("a client asks for {TOKENS_AT_ONCE} tokens at once, and tokens_per_day_max is less"),
             "raise it: nobody can have any",
         )),
         Ok(_) => None,

@@ -292,7 +292,7 @@ async fn a_token_opens_one_mailbox(store: &dyn Store) {
 
 async fn only_a_new_mailbox_takes_a_token(store: &dyn Store) {
     let quotas = Quotas { mailboxes_max: 2, ..Quotas::default() };
-    let required = Err(Refused::TokenRequired);
+    let required = Err(Refused::RightRequired);
     assert_eq!(opened(store, &[if_there(1), if_there(2)], DAYS, &quotas).await, [required; 2]);
     assert_eq!(opened(store, &[token(1, 1)], DAYS, &quotas).await, [Ok(true)]);
     // There already: neither who has none nor who has one pays.

@@ -138,7 +138,7 @@ pub enum Refused {
     RelayFull,
     /// Not there, and opened by no right.
     #[error("opening a mailbox takes a token")]
-    TokenRequired,
+    RightRequired,
     /// The token was spent before.
     #[error("the token was spent before")]
     TokenSpent,

@@ -36,6 +36,8 @@ async fn a_running_relay_follows_what_is_granted_and_revoked() {
 
     assert!(grant(&["revoke", "spring"], &data).status.success());
     assert_eq!(code(client.open(&key(2), &body).await).await, ProblemCode::GrantRequired);
+    assert_eq!(client.open(&key(1), &body).await.status(), 200, "what is there stays with whoever proves it");
+    assert_eq!(client.open(&key(1), "").await.status(), 200);
     assert!(!grant(&["revoke", "spring"], &data).status.success());
     program.kill();
 }

@@ -29,7 +29,7 @@ async fn told(relay: &TestRelay) -> String {
 async fn use_it(relay: &TestRelay) -> Watching {
     let (client, key) = (&relay.client, key(1));
     client.open(&key, &format!("{{\"grant\":\"{GRANT}\"}}")).await;
-    client.open(&key, "{\"grant\":\"wrong one\"}").await;
+    client.open(&crate::harness::key(2), "{\"grant\":\"wrong one\"}").await;
     client.append(&key, frame(b'F'), false).await;
     client.append(&key, frame(b'F'), false).await;
     client.append(&key, frame(b'G'), false).await;

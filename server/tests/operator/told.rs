@@ -18,6 +18,8 @@ fn stats_and_seizure_tell_what_is_there() {
     let (_folder, data) = made();
     let early = output(&["stats"], &data);
     assert!(text(&early.stderr).contains("no database yet"), "{}", text(&early.stderr));
+    let early: serde_json::Value = serde_json::from_slice(&output(&["stats", "--json"], &data).stderr).unwrap();
+    assert!(early["error"]["message"].as_str().is_some_and(|message| message.contains("no database yet")), "{early}");
     let (mut child, _) = serve(&data, &[]);
     let stats: serde_json::Value = serde_json::from_slice(&output(&["stats", "--json"], &data).stdout).unwrap();
     assert_eq!((&stats["mailboxes"], &stats["frame_bytes_left"]), (&0.into(), &10_737_418_240_u64.into()));

@@ -132,7 +132,7 @@ async fn open(
             0 => Ok(Opening { is_new: false, head: rows::head(row)?, expires }),
             1 => Ok(Opening { is_new: true, head: Head::start(&open.address), expires: days.expires }),
             2 => Err(Refused::RelayFull),
-            4 => Err(Refused::TokenRequired),
+            4 => Err(Refused::RightRequired),
             5 => Err(Refused::TokenSpent),
             _ => continue,
         };

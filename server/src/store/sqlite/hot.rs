@@ -110,6 +110,10 @@ impl HotMailbox {
         for (digest, head) in self.tail.drain(..) {
             rows::insert_known(connection, now.slot, &digest, head.sequence)?;
         }
+        if now.head.closed {
+            // Nothing follows.
+            self.tail.shrink_to_fit();
+        }
         self.written = now.head.sequence;
         rows::update_mailbox(connection, &now)
     }

@@ -56,7 +56,7 @@ fn open(
     }
     match asked.entry {
         Entry::Free => {}
-        Entry::IfThere => return Ok(Err(Refused::TokenRequired)),
+        Entry::IfThere => return Ok(Err(Refused::RightRequired)),
         Entry::Token(mark) if rows::spend(connection, &mark)? => {}
         Entry::Token(_) => return Ok(Err(Refused::TokenSpent)),
     }
