@@ -60,17 +60,6 @@ impl Connection {
         self.stream.read_exact(&mut self.read).await.unwrap();
     }
 
-    /// Reads until at least so many octets have come, and drops them.
-    pub(crate) async fn octets_until(&mut self, wanted: u64) -> u64 {
-        let mut read = 0;
-        while read < wanted {
-            self.read.clear();
-            read += self.stream.read_buf(&mut self.read).await.unwrap() as u64;
-            assert!(!self.read.is_empty(), "hung up on");
-        }
-        read
-    }
-
     /// Reads an answer in chunks to its end, and gives its length.
     pub(crate) async fn whole(&mut self) -> usize {
         self.read.clear();

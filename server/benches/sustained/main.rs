@@ -131,8 +131,8 @@ impl Writer {
         connection.send("POST /v1/watch HTTP/1.1\r\ncontent-type: application/json", &watch).await;
         let seen = self.seen.clone();
         tokio::task::spawn_local(async move {
-            let octets = connection.octets_until(u64::from(FRAMES) * FRAME_BYTES as u64).await;
-            seen.watched.set(seen.watched.get() + octets / FRAME_BYTES as u64);
+            connection.exactly(FRAMES as usize * FRAME_BYTES).await;
+            seen.watched.set(seen.watched.get() + u64::from(FRAMES));
         })
     }
 
