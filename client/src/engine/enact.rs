@@ -329,7 +329,7 @@ pub(super) fn describe_agreement(
     if after.name != before.name {
         events.push(Event::Renamed { name: after.name.as_str().to_owned(), by: by.clone() });
     }
-    if after.relays != before.relays {
+    if after.relays.first() != before.relays.first() {
         events.push(Event::GrantChanged { grant: ShownGrant::of_alliance(after), by: by.clone() });
     }
     match (before.claim, after.claim) {
