@@ -19,7 +19,7 @@ use twiza_protocol::{
     ProblemCode, RelayAddress, RelayKey, RelaySigningKey, TokenGrant, TokenSigningKey, Transport,
 };
 use twiza_tests::interposed::{Interposed, Interposer};
-use twiza_tests::{World, texts};
+use twiza_tests::{World, admit, texts};
 
 /// What an issuer does.
 enum Manner {
@@ -272,6 +272,30 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
     assert!(right.tokens.is_some_and(|tokens| tokens > 0), "in a purse of its own");
     amina.rotate(alliance).await?;
     assert_eq!(issuer.shown_twice(), 0);
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_waits_for_its_issuer_keeps_nobody_from_leaving() -> Result<()> {
+    let issuer = Issuer::new()?;
+    let world = world_of(&issuer).await?;
+    let amina = amina(&world, &issuer).await?;
+    let karim = world.person_by("Karim", "Amal", Interposed::by(Arc::new(Between(issuer.clone())))).await?;
+    let alliance = found(&amina, &world, &issuer, "Tawiza").await?;
+    let of_karim = admit(&amina, alliance, &karim).await?;
+    amina.sync(alliance).await?;
+    karim.sync(of_karim).await?;
+    issuer.behave(Manner::UsedUp);
+    let grant: TokenGrant = issuer.grant()?.parse()?;
+    let autumn = Grant::new(&TokenGrant { secret: "autumn".to_owned(), ..grant }.to_string())?;
+    let waits = amina.set_grant(alliance, Some(&autumn)).await;
+    assert!(matches!(waits, Err(ClientError::Relay(RelayError::Issuer(_)))), "{waits:?}");
+    karim.leave(of_karim).await?;
+    amina.sync(alliance).await?;
+    amina.sync(alliance).await?;
+    assert_eq!(amina.members(alliance).await?.len(), 1, "by the tokens in hand");
+    assert_eq!(amina.outbox(alliance).await?.changes, 1, "the grant still waits");
     world.stop().await?;
     Ok(())
 }
