@@ -27,6 +27,7 @@ async fn a_running_relay_follows_what_is_granted_and_revoked() {
     let program = Program::serve(&data, &[]);
     let client = &program.client;
     let secret = json(&grant(&["new", "spring", "--json"], &data))["grant"].as_str().unwrap().to_owned();
+    assert!(secret.len() == 48 && secret.bytes().all(|octet| octet.is_ascii_hexdigit()), "can be typed anywhere");
     let body = format!("{{\"grant\":\"{secret}\"}}");
     assert_eq!(client.open(&key(1), &body).await.status(), 201);
     let listed = json(&grant(&["list", "--json"], &data));

@@ -8,7 +8,7 @@ use crate::grants::{self, Grant};
 use crate::run;
 use crate::settings::Settings;
 use anyhow::ensure;
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::HEXLOWER;
 use twiza_protocol::{AdmissionMode, TokenGrant};
 use zeroize::Zeroizing;
 
@@ -38,7 +38,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     );
     let mut random = Zeroizing::new([0; 24]);
     getrandom::fill(random.as_mut_slice())?;
-    let secret = Zeroizing::new(BASE64URL_NOPAD.encode(random.as_slice()));
+    // Digits and letters alone: what begins with a hyphen is taken for an option where it is typed.
+    let secret = Zeroizing::new(HEXLOWER.encode(random.as_slice()));
     let grant = if is_issuer { Zeroizing::new(for_tokens(&settings, &secret)?) } else { secret.clone() };
     let made = calendar::written(SystemClock.now().day());
     let kept = Grant { label: arguments.label.clone(), sha256: GrantDigest::of(&secret), made };
