@@ -1,8 +1,7 @@
 //! The operator's secret by which an alliance opens mailboxes at its relay.
 
-use std::io::{Read, Write};
+use crate::wire;
 use thiserror::Error;
-use tls_codec::VLBytes;
 use zeroize::Zeroizing;
 
 /// A grant: 1 to 256 octets of text without controls. What it says is between operators and clients; the alliance
@@ -59,30 +58,7 @@ impl std::fmt::Debug for Grant {
     }
 }
 
-impl tls_codec::Size for Grant {
-    fn tls_serialized_len(&self) -> usize {
-        VLBytes::from(self.0.as_bytes()).tls_serialized_len()
-    }
-}
-
-impl tls_codec::Serialize for Grant {
-    fn tls_serialize<W: Write>(&self, writer: &mut W) -> Result<usize, tls_codec::Error> {
-        VLBytes::from(self.0.as_bytes()).tls_serialize(writer)
-    }
-}
-
-impl tls_codec::Deserialize for Grant {
-    fn tls_deserialize<R: Read>(bytes: &mut R) -> Result<Self, tls_codec::Error> {
-        let octets = VLBytes::tls_deserialize(bytes)?;
-        let text = std::str::from_utf8(octets.as_ref()).map_err(|_| invalid())?;
-        let grant = Self::new(text).map_err(|_| invalid())?;
-        if grant.0.len() == text.len() { Ok(grant) } else { Err(invalid()) }
-    }
-}
-
-fn invalid() -> tls_codec::Error {
-    tls_codec::Error::DecodingError("not a grant".to_owned())
-}
+wire::checked_text!(Grant, "not a grant");
 
 #[cfg(test)]
 mod tests {

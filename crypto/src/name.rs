@@ -4,11 +4,10 @@
 //! frozen by a vector (`crypto/tests/names.rs`), whichever version of it is linked, and what is not assigned yet is
 //! refused.
 
+use crate::wire;
 use icu_properties::props::{CanonicalCombiningClass, DefaultIgnorableCodePoint, GeneralCategory, JoiningType, Script};
 use icu_properties::{CodePointMapData, CodePointSetData};
-use std::io::{Read, Write};
 use thiserror::Error;
-use tls_codec::VLBytes;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
@@ -181,27 +180,4 @@ impl std::fmt::Debug for Name {
     }
 }
 
-impl tls_codec::Size for Name {
-    fn tls_serialized_len(&self) -> usize {
-        VLBytes::from(self.0.as_bytes()).tls_serialized_len()
-    }
-}
-
-impl tls_codec::Serialize for Name {
-    fn tls_serialize<W: Write>(&self, writer: &mut W) -> Result<usize, tls_codec::Error> {
-        VLBytes::from(self.0.as_bytes()).tls_serialize(writer)
-    }
-}
-
-impl tls_codec::Deserialize for Name {
-    fn tls_deserialize<R: Read>(bytes: &mut R) -> Result<Self, tls_codec::Error> {
-        let octets = VLBytes::tls_deserialize(bytes)?;
-        let text = std::str::from_utf8(octets.as_ref()).map_err(|_| invalid())?;
-        let name = Self::new(text).map_err(|_| invalid())?;
-        if name.0.len() == text.len() { Ok(name) } else { Err(invalid()) }
-    }
-}
-
-fn invalid() -> tls_codec::Error {
-    tls_codec::Error::DecodingError("not a name".to_owned())
-}
+wire::checked_text!(Name, "not a name");

@@ -20,3 +20,32 @@ pub fn decode<T: Deserialize>(mut octets: &[u8], what: &'static str) -> Result<T
     let value = T::tls_deserialize(&mut octets).map_err(|_| CryptoError::Malformed(what))?;
     if octets.is_empty() { Ok(value) } else { Err(CryptoError::Malformed(what)) }
 }
+
+/// Puts a text on the wire that has one form: a type around it, whose `new` checks it and drops the space around it.
+macro_rules! checked_text {
+    ($text:ty, $refused:literal) => {
+        impl tls_codec::Size for $text {
+            fn tls_serialized_len(&self) -> usize {
+                tls_codec::VLBytes::from(self.0.as_bytes()).tls_serialized_len()
+            }
+        }
+
+        impl tls_codec::Serialize for $text {
+            fn tls_serialize<W: std::io::Write>(&self, writer: &mut W) -> Result<usize, tls_codec::Error> {
+                tls_codec::VLBytes::from(self.0.as_bytes()).tls_serialize(writer)
+            }
+        }
+
+        impl tls_codec::Deserialize for $text {
+            fn tls_deserialize<R: std::io::Read>(bytes: &mut R) -> Result<Self, tls_codec::Error> {
+                let octets = tls_codec::VLBytes::tls_deserialize(bytes)?;
+                let text = std::str::from_utf8(octets.as_ref()).ok();
+                let checked =
+                    text.and_then(|text| Self::new(text).ok().filter(|checked| checked.0.len() == text.len()));
+                checked.ok_or_else(|| tls_codec::Error::DecodingError($refused.to_owned()))
+            }
+        }
+    };
+}
+
+pub(crate) use checked_text;

@@ -60,9 +60,10 @@ impl Issuer {
         RelaySigningKey::from_seed(&[5; 32]).public()
     }
 
-    fn grant(&self) -> Result<String> {
+    fn grant(&self, secret: &str) -> Result<Grant> {
         let issuer = RelayAddress::new(Transport::Pinned, "tokens.example", 7443, Self::issuer_key())?;
-        Ok(TokenGrant { issuer, key: self.key.public()?.id(), secret: "spring".to_owned() }.to_string())
+        let grant = TokenGrant { issuer, key: self.key.public()?.id(), secret: secret.to_owned() };
+        Ok(Grant::new(&grant.to_string())?)
     }
 
     /// Tokens that were shown for more than one mailbox.
@@ -132,8 +133,7 @@ async fn world_of(issuer: &Issuer) -> Result<World> {
 }
 
 async fn found(engine: &Engine, world: &World, issuer: &Issuer, name: &str) -> Result<AllianceNumber, ClientError> {
-    let grant = issuer.grant().map_err(|error| ClientError::Store(error.to_string()))?;
-    let grant = Grant::new(&grant).map_err(|error| ClientError::Store(error.to_string()))?;
+    let grant = issuer.grant("spring").map_err(|error| ClientError::Store(error.to_string()))?;
     engine.found(&Name::new(name)?, &world.address(), Some(grant)).await
 }
 
@@ -253,16 +253,12 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
     amina.sync(alliance).await?;
     spend_all(&amina, alliance, &issuer).await?;
     assert_eq!(amina.right(alliance).await?.tokens, Some(0));
-    let autumn = |issuer: &Issuer| -> Result<Grant> {
-        let grant: TokenGrant = issuer.grant()?.parse()?;
-        Ok(Grant::new(&TokenGrant { secret: "autumn".to_owned(), ..grant }.to_string())?)
-    };
     // Of an issuer that has another key than the grant says.
     issuer.behave(Manner::Honest);
-    let refused = amina.set_grant(alliance, Some(&autumn(&other)?)).await;
+    let refused = amina.set_grant(alliance, Some(&other.grant("autumn")?)).await;
     assert!(matches!(refused, Err(ClientError::NotPossible(Obstacle::GrantRefused))), "{refused:?}");
     issuer.behave(Manner::UsedUp);
-    let waits = amina.set_grant(alliance, Some(&autumn(&issuer)?)).await;
+    let waits = amina.set_grant(alliance, Some(&issuer.grant("autumn")?)).await;
     assert!(matches!(waits, Err(ClientError::Relay(RelayError::Issuer(_)))), "{waits:?}");
     issuer.behave(Manner::Honest);
     amina.sync(alliance).await?;
@@ -287,9 +283,7 @@ async fn a_grant_that_waits_for_its_issuer_keeps_nobody_from_leaving() -> Result
     amina.sync(alliance).await?;
     karim.sync(of_karim).await?;
     issuer.behave(Manner::UsedUp);
-    let grant: TokenGrant = issuer.grant()?.parse()?;
-    let autumn = Grant::new(&TokenGrant { secret: "autumn".to_owned(), ..grant }.to_string())?;
-    let waits = amina.set_grant(alliance, Some(&autumn)).await;
+    let waits = amina.set_grant(alliance, Some(&issuer.grant("autumn")?)).await;
     assert!(matches!(waits, Err(ClientError::Relay(RelayError::Issuer(_)))), "{waits:?}");
     karim.leave(of_karim).await?;
     amina.sync(alliance).await?;

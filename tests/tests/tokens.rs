@@ -43,6 +43,15 @@ impl Scene {
         Ok(person)
     }
 
+    /// Amina, who founded an alliance with the grant, and Karim, whom she let in.
+    fn two(&self) -> Result<(Person, Person)> {
+        let (amina, karim) = (self.person("amina", "Amina")?, self.person("karim", "Karim")?);
+        amina.types(&self.create(&self.grant))?;
+        amina.lets_in(&karim, "member", &[])?;
+        karim.types(&["read"])?;
+        Ok((amina, karim))
+    }
+
     fn data(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -61,17 +70,10 @@ fn change(data: &Path, from: &str, to: &str) -> Result<()> {
     Ok(std::fs::write(file, settings.replace(from, to))?)
 }
 
-fn admit(organiser: &Person, newcomer: &Person) -> Result<()> {
-    organiser.lets_in(newcomer, "member", &[])?;
-    newcomer.types(&["read"]).map(drop)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alliance_lives_on_tokens_and_the_relay_knows_no_grant() -> Result<()> {
     let mut scene = Scene::new(1000)?;
-    let (amina, karim) = (scene.person("amina", "Amina")?, scene.person("karim", "Karim")?);
-    amina.types(&scene.create(&scene.grant))?;
-    admit(&amina, &karim)?;
+    let (amina, karim) = scene.two()?;
     amina.types(&["send", "azul"])?;
     assert!(karim.types(&["read"])?.contains("azul"));
     // Another member opens the next mailbox, with tokens of its own, and they last while the issuer is away.
@@ -121,9 +123,7 @@ fn what_is_wrong_with_a_grant_is_said_and_nothing_is_made() -> Result<()> {
 #[test]
 fn a_grant_that_is_taken_back_stops_changes_and_nobody_from_reading_writing_or_leaving() -> Result<()> {
     let scene = Scene::new(1000)?;
-    let (amina, karim) = (scene.person("amina", "Amina")?, scene.person("karim", "Karim")?);
-    amina.types(&scene.create(&scene.grant))?;
-    admit(&amina, &karim)?;
+    let (amina, karim) = scene.two()?;
     RelayProcess::tells(PROGRAMS, &scene.data("issuer"), &["grant", "revoke", "spring"])?;
     let refused = (0..40).find_map(|_| karim.is_refused(&["rotate"]).ok()).context("never used up")?;
     assert_eq!(refused, (5, "error-waiting".to_owned()));
@@ -168,9 +168,7 @@ fn a_grant_that_is_used_up_says_so_and_what_was_made_goes_on() -> Result<()> {
 #[test]
 fn a_new_grant_takes_the_place_of_one_that_is_taken_back() -> Result<()> {
     let scene = Scene::new(1000)?;
-    let (amina, karim) = (scene.person("amina", "Amina")?, scene.person("karim", "Karim")?);
-    amina.types(&scene.create(&scene.grant))?;
-    admit(&amina, &karim)?;
+    let (amina, karim) = scene.two()?;
     let autumn = RelayProcess::tells(PROGRAMS, &scene.data("issuer"), &["grant", "new", "autumn"])?;
     let issuer = scene.grant.parse::<TokenGrant>()?.issuer;
     let autumn = TokenGrant { issuer, ..autumn.trim().parse()? };

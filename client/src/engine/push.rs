@@ -195,13 +195,15 @@ impl Engine {
         let Some((row, mut group)) = self.take(&mut step, held).await? else { return Ok(Pushed::Raced) };
         let brings_it = group.next_alliance()?.relays != group.alliance().relays;
         group.drop_pending()?;
-        let is_over = brings_it && error.is_wrong_right();
-        outbox::seal_again(&mut step, intent.id).await?;
-        if is_over {
+        let taken_back = if brings_it && error.is_wrong_right() {
             give_up(&mut step, &row, intent, Obstacle::GrantRefused).await?;
-        }
+            Ok(Pushed::Acted)
+        } else {
+            outbox::seal_again(&mut step, intent.id).await?;
+            Err(error.into())
+        };
         self.keep(step, alliance.0, group).await?;
-        if is_over { Ok(Pushed::Acted) } else { Err(error.into()) }
+        taken_back
     }
 
     /// Seals an intent under the current epoch, in one step with the MLS state that it takes.
@@ -299,10 +301,12 @@ impl Engine {
                 }
                 self.seal_commit(group, keys, &Change::SetRules(rules)).map(Some)
             }
-            Want::SetGrant { grant } => {
-                let grant = grant.as_deref().map(Grant::new).transpose();
+            Want::SetGrant { grant: wanted } => {
+                let grant = wanted.as_deref().map(Grant::new).transpose();
                 let grant = grant.map_err(|_| corrupt("intent", "body", row.id))?;
-                if group.alliance().relay()?.grant == grant || outbox::is_superseded(step, row.id, want).await? {
+                let all = outbox::wanted_grants(step, row.id).await?;
+                let is_superseded = all.first().is_some_and(|latest| latest != wanted);
+                if group.alliance().relay()?.grant == grant || is_superseded {
                     return Ok(None);
                 }
                 self.seal_commit(group, keys, &Change::SetGrant(grant)).map(Some)

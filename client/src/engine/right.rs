@@ -12,12 +12,8 @@ use twiza_crypto::grant::Grant;
 
 /// The grants that somebody here wants an alliance to take, the latest first.
 async fn wished(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<Grant>, ClientError> {
-    let intents = outbox::open_intents(connection, alliance).await?;
-    let grants = intents.into_iter().rev().filter_map(|intent| match intent.want {
-        Want::SetGrant { grant: Some(grant) } => Grant::new(&grant).ok(),
-        _ => None,
-    });
-    Ok(grants.collect())
+    let wanted = outbox::wanted_grants(connection, alliance).await?;
+    Ok(wanted.iter().flatten().filter_map(|grant| Grant::new(grant).ok()).collect())
 }
 
 /// By what right an alliance opens mailboxes.

@@ -120,15 +120,14 @@ pub(crate) async fn open_intents(connection: &mut SqliteConnection, alliance: i6
     query.bind(alliance).fetch_all(connection).await?.iter().map(convert).collect()
 }
 
-/// Whether a wish for a grant is not the last that waits.
-pub(crate) async fn is_superseded(
+/// The grants, or none, that an alliance is to be given by wishes that wait: the latest first.
+pub(crate) async fn wanted_grants(
     connection: &mut SqliteConnection,
     alliance: i64,
-    want: &Want,
-) -> Result<bool, ClientError> {
-    let open = open_intents(connection, alliance).await?;
-    let last = open.iter().rev().find(|intent| matches!(intent.want, Want::SetGrant { .. }));
-    Ok(last.is_some_and(|last| last.want != *want))
+) -> Result<Vec<Option<String>>, ClientError> {
+    let open = open_intents(connection, alliance).await?.into_iter().rev();
+    let grants = open.filter_map(|intent| if let Want::SetGrant { grant } = intent.want { Some(grant) } else { None });
+    Ok(grants.collect())
 }
 
 pub(crate) async fn intent(connection: &mut SqliteConnection, id: i64) -> Result<Option<Intent>, ClientError> {

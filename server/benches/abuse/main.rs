@@ -19,7 +19,6 @@ use process::Process;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
-use twiza_relay::{Settings, cli};
 
 /// Connections that an attack has at once: more than the relay lets in.
 const ATTACKERS: usize = 3000;
@@ -41,11 +40,7 @@ fn main() {
             continue;
         }
         let folder = tempfile::tempdir_in(&parent).unwrap();
-        let data = folder.path().join("relay");
-        let mut settings = Settings::in_folder(data.clone());
-        settings.listen = "127.0.0.1:0".parse().unwrap();
-        cli::init::create(&settings).unwrap();
-        std::fs::write(data.join("relay.toml"), format!("connections_max = {CONNECTIONS_MAX}\n")).unwrap();
+        let data = process::made_in(folder.path(), &format!("connections_max = {CONNECTIONS_MAX}\n"));
         let relay = Process::start(&data);
         runtime.block_on(measure(name, *attack, &relay, Duration::from_secs(seconds)));
     }

@@ -27,7 +27,7 @@ use process::{PROGRAM, Process};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use twiza_protocol::{FrameDigest, MailboxKey, Request, Sequence, Verb, WatchEntry, WatchRequest};
-use twiza_relay::{Clock, Settings, SystemClock, cli};
+use twiza_relay::{Clock, SystemClock};
 
 const WATCHERS: usize = 5000;
 const MAILBOXES: usize = 10_000;
@@ -44,11 +44,7 @@ fn main() {
     let frames = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
     let parent = std::env::var_os("TWIZA_BENCH_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let folder = tempfile::tempdir_in(parent).unwrap();
-    let data = folder.path().join("relay");
-    let mut settings = Settings::in_folder(data.clone());
-    settings.listen = "127.0.0.1:0".parse().unwrap();
-    cli::init::create(&settings).unwrap();
-    std::fs::write(data.join("relay.toml"), format!("connections_max = {}\n", 2 * WATCHERS)).unwrap();
+    let data = process::made_in(folder.path(), &format!("connections_max = {}\n", 2 * WATCHERS));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut filled = Filled::new(&data, MAILBOXES, FRAME_BYTES).await;

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-import time
+
+from measured import measure
 
 FRAME = b"Z" * 4096
 
@@ -36,26 +37,12 @@ class Connection:
                 sys.exit(f"nats: {line.decode()}")
 
 
-async def publish(connection, subject, appends):
-    times = []
-    for _ in range(appends):
-        started = time.perf_counter()
-        await connection.ask(subject, FRAME)
-        times.append(time.perf_counter() - started)
-    return times
-
-
 async def main(port, publishers, appends):
     connections = [await Connection.to(port, f"bench{publishers}x{name}") for name in range(publishers)]
     stream = {"name": f"bench{publishers}", "subjects": [f"bench{publishers}.*"], "storage": "file"}
     await connections[0].ask(b"$JS.API.STREAM.CREATE." + stream["name"].encode(), json.dumps(stream).encode())
-    subjects = [f"bench{publishers}.{name}".encode() for name in range(publishers)]
-    started = time.perf_counter()
-    times = await asyncio.gather(*(publish(c, s, appends) for c, s in zip(connections, subjects)))
-    rate = publishers * appends / (time.perf_counter() - started)
-    times = sorted(time * 1e6 for of_one in times for time in of_one)
-    middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
-    print(f"nats {publishers} publishers: {rate:.0f} /s, p50 {middle:.0f} us, p99 {late:.0f} us")
+    asks = [[(f"bench{publishers}.{name}".encode(), FRAME)] * appends for name in range(publishers)]
+    await measure("nats", connections, asks)
 
 
 asyncio.run(main(*map(int, sys.argv[1:])))

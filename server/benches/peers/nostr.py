@@ -10,6 +10,7 @@ import sys
 import time
 
 import coincurve
+from measured import measure
 
 CONTENT = "Z" * 4096
 KEY = coincurve.PrivateKey(b"\x07" * 32)
@@ -54,24 +55,10 @@ class Connection:
                 return
 
 
-async def publish(connection, events):
-    times = []
-    for text in events:
-        started = time.perf_counter()
-        await connection.ask(text)
-        times.append(time.perf_counter() - started)
-    return times
-
-
 async def main(port, publishers, appends):
-    events = [[event(f"{publishers}.{name}.{number}") for number in range(appends)] for name in range(publishers)]
+    asks = [[(event(f"{publishers}.{name}.{number}"),) for number in range(appends)] for name in range(publishers)]
     connections = [await Connection.to(port) for _ in range(publishers)]
-    started = time.perf_counter()
-    times = await asyncio.gather(*(publish(c, e) for c, e in zip(connections, events)))
-    rate = publishers * appends / (time.perf_counter() - started)
-    times = sorted(time * 1e6 for of_one in times for time in of_one)
-    middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
-    print(f"nostr {publishers} publishers: {rate:.0f} /s, p50 {middle:.0f} us, p99 {late:.0f} us")
+    await measure("nostr", connections, asks)
 
 
 asyncio.run(main(*map(int, sys.argv[1:])))

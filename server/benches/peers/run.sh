@@ -55,10 +55,8 @@ nats() {
     nats-server -c "$folder/nats.conf" >/dev/null 2>&1 &
     children+=($!)
     until_open 17422
-    for load in "1 1000" "64 200"; do
-        read -r publishers appends <<<"$load"
-        python3 server/benches/peers/nats.py 17422 "$publishers" "$appends"
-    done
+    python3 server/benches/peers/nats.py 17422 1 1000
+    python3 server/benches/peers/nats.py 17422 64 200
     stop
     rm -rf "$folder/nats"
 }
@@ -71,10 +69,8 @@ nostr() {
     nostr-rs-relay --config "$folder/nostr.toml" --db "$folder/nostr" >/dev/null 2>&1 &
     children+=($!)
     until_open 17080
-    for load in "1 1000" "64 100"; do
-        read -r publishers appends <<<"$load"
-        python3 server/benches/peers/nostr.py 17080 "$publishers" "$appends"
-    done
+    python3 server/benches/peers/nostr.py 17080 1 1000
+    python3 server/benches/peers/nostr.py 17080 64 100
     stop
     rm -rf "$folder/nostr"
 }

@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use twiza_protocol::{RelayAddress, RelayKey};
+use twiza_relay::{Settings, cli};
 
 /// The built program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_twiza-relay");
@@ -34,6 +35,16 @@ impl Process {
     pub(crate) fn resident_kib(&self) -> u64 {
         resident_kib_of(&self.program)
     }
+}
+
+/// Makes a relay's data folder there, with these settings in the place of those that `init` writes.
+pub(crate) fn made_in(folder: &Path, settings: &str) -> PathBuf {
+    let data = folder.join("relay");
+    let mut made = Settings::in_folder(data.clone());
+    made.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    cli::init::create(&made).unwrap();
+    std::fs::write(data.join("relay.toml"), settings).unwrap();
+    data
 }
 
 /// What Linux tells of a process's resident memory.

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use twiza_protocol::{FrameDigest, MailboxKey, RelayKey, Request, Sequence, Verb, WatchEntry, WatchRequest};
-use twiza_relay::{Clock, Settings, SystemClock, cli};
+use twiza_relay::{Clock, SystemClock};
 
 const WRITERS: u32 = 16;
 const FRAME_BYTES: usize = 1024;
@@ -38,10 +38,7 @@ fn main() {
     let seconds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(60);
     let parent = std::env::var_os("TWIZA_BENCH_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let folder = tempfile::tempdir_in(parent).unwrap();
-    let data = folder.path().join("relay");
-    let mut settings = Settings::in_folder(data.clone());
-    settings.listen = "127.0.0.1:0".parse().unwrap();
-    cli::init::create(&settings).unwrap();
+    let data = process::made_in(folder.path(), "");
     let relay = Process::start(&data);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, load(&relay, &data, Duration::from_secs(seconds)));

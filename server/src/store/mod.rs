@@ -137,7 +137,7 @@ pub enum Refused {
     #[error("the relay is full")]
     RelayFull,
     /// Not there, and opened by no right.
-    #[error("opening a mailbox takes a token")]
+    #[error("opening a mailbox takes a grant or a token")]
     RightRequired,
     /// The token was spent before.
     #[error("the token was spent before")]
