@@ -1,7 +1,7 @@
 //! Durable appends a second, through TLS and with proofs, beside the two limits that the machine sets.
 //!
 //! `cargo bench -p twiza-relay --bench append`, with `TWIZA_BENCH_DIR` naming a folder on the disk to be measured; after
-//! `--`, numbers of connections, where not all are wanted.
+//! `--`, numbers of connections, and `passes` or `signatures`, where not all are wanted.
 //!
 //! | column | what is measured |
 //! |---|---|
@@ -59,10 +59,16 @@ fn main() {
         "processor relay",
         "no store"
     );
-    let wanted: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let arguments: Vec<String> = std::env::args().collect();
+    let wanted: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let is_wanted = |connections| wanted.is_empty() || wanted.contains(&connections);
-    for (connections, appends, proofs) in LOADS.into_iter().filter(|(connections, ..)| is_wanted(*connections)) {
-        bench.compare(connections, appends, proofs);
+    let kinds = [("passes", Proofs::Passes), ("signatures", Proofs::Signatures)];
+    let kind = kinds.into_iter().find(|(name, _)| arguments.iter().any(|argument| argument == name));
+    let is_of_kind = |proofs| kind.is_none_or(|(_, kind)| kind == proofs);
+    for (connections, appends, proofs) in LOADS {
+        if is_wanted(connections) && is_of_kind(proofs) {
+            bench.compare(connections, appends, proofs);
+        }
     }
     if is_wanted(1) {
         latency::compare(&bench);
