@@ -4,7 +4,7 @@ use crate::arguments::{Global, InAlliance};
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::output::Output;
-use crate::{cause, proxy, typed};
+use crate::{proxy, typed};
 use etcetera::BaseStrategy;
 use fluent_bundle::FluentValue;
 use serde::Serialize;
@@ -174,18 +174,24 @@ impl<'a> Context<'a> {
     /// Synchronises before showing what is stored. Where the relay cannot be reached, what is stored must do. People are
     /// told what was in the way, scripts by what this gives.
     pub(crate) async fn refresh(&self, engine: &Engine, alliance: AllianceNumber) -> Result<InTheWay, Failure> {
+        let in_the_way = self.synchronise(engine, alliance).await?;
+        for (id, cause) in [("talk-blocked", &in_the_way.blocked), ("talk-offline", &in_the_way.offline)] {
+            if let Some(cause) = cause {
+                self.talk(id, &[("cause", cause.message.clone().into())]);
+            }
+        }
+        Ok(in_the_way)
+    }
+
+    /// As [`Context::refresh`], and people are told nothing.
+    pub(crate) async fn synchronise(&self, engine: &Engine, alliance: AllianceNumber) -> Result<InTheWay, Failure> {
         let mut in_the_way = InTheWay::default();
         match engine.sync(alliance).await {
             Ok(report) => {
-                if let Some(blocked) = report.blocked.map(ClientError::from) {
-                    self.talk("talk-blocked", &[("cause", cause::of(&blocked, self.language).into())]);
-                    in_the_way.blocked = Some(Cause::of(blocked, self.language));
-                }
+                let blocked = report.blocked.map(ClientError::from);
+                in_the_way.blocked = blocked.map(|error| Cause::of(error, self.language));
             }
-            Err(error) if error.is_retryable() => {
-                self.talk("talk-offline", &[("cause", cause::of(&error, self.language).into())]);
-                in_the_way.offline = Some(Cause::of(error, self.language));
-            }
+            Err(error) if error.is_retryable() => in_the_way.offline = Some(Cause::of(error, self.language)),
             Err(error) => return Err(error.into()),
         }
         Ok(in_the_way)

@@ -82,6 +82,7 @@ fn misused(language: &Language, error: &clap::Error, json: bool) -> u8 {
             "usage-missing"
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "usage-no-command",
+        ErrorKind::ArgumentConflict => "usage-conflict",
         _ => "usage-other",
     };
     let told = language.text(message, &[("part", part.into())]);

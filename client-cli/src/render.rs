@@ -131,8 +131,8 @@ fn event(language: &Language, event: &Event) -> String {
             language.text("event-renamed", &[("by", person(language, by).into()), ("name", line(name).into())])
         }
         Event::GrantChanged { grant, by } => {
-            let (kind, issuer) = self::grant(grant);
-            language.text("event-grant", &[("by", person(language, by).into()), ("kind", kind), ("issuer", issuer)])
+            let [kind, mark, issuer] = self::grant(grant);
+            language.text("event-grant", &[("by", person(language, by).into()), kind, mark, issuer])
         }
         Event::MotionProposed { number, person, motion } => language.text(
             "event-motion",
@@ -201,24 +201,22 @@ pub(crate) fn action(language: &Language, action: &ShownAction) -> String {
             language.text("action-rules", &[("rules", self::rules(language, rules).join(" ").into())])
         }
         ShownAction::Rename { name } => language.text("action-rename", &[("name", line(name).into())]),
-        ShownAction::Grant { grant } => {
-            let (kind, issuer) = self::grant(grant);
-            language.text("action-grant", &[("kind", kind), ("issuer", issuer)])
-        }
+        ShownAction::Grant { grant } => language.text("action-grant", &self::grant(grant)),
         ShownAction::Claim { person } => one("action-claim", person),
         ShownAction::Appoint { person } => one("action-appoint", person),
         ShownAction::Unknown => language.text("action-unknown", &[]),
     }
 }
 
-/// The kind of a grant, and the issuer of its tokens if it has one, as variables of messages.
-pub(crate) fn grant(grant: &ShownGrant) -> (FluentValue<'static>, FluentValue<'static>) {
-    match grant {
-        ShownGrant::None => ("none".into(), "".into()),
-        ShownGrant::Secret => ("secret".into(), "".into()),
-        ShownGrant::Tokens { issuer } => ("tokens".into(), line(issuer).into()),
-        ShownGrant::Damaged => ("damaged".into(), "".into()),
-    }
+/// What is told of a grant, as variables of messages: its kind, its mark, and the issuer of its tokens.
+pub(crate) fn grant(grant: &ShownGrant) -> [(&'static str, FluentValue<'static>); 3] {
+    let (kind, mark, issuer) = match grant {
+        ShownGrant::None => ("none", "", ""),
+        ShownGrant::Secret { mark } => ("secret", mark.as_str(), ""),
+        ShownGrant::Tokens { issuer, mark } => ("tokens", mark.as_str(), issuer.as_str()),
+        ShownGrant::Damaged => ("damaged", "", ""),
+    };
+    [("kind", kind.into()), ("mark", line(mark).into()), ("issuer", line(issuer).into())]
 }
 
 /// An alliance's rules, a sentence each.

@@ -1,13 +1,30 @@
 //! The operator's secret by which an alliance opens mailboxes at its relay.
 
-use crate::wire;
+use crate::{CryptoError, wire};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tls_codec::{TlsDeserialize, TlsSerialize, TlsSize};
 use zeroize::Zeroizing;
 
 /// A grant: 1 to 256 octets of text without controls. What it says is between operators and clients; the alliance
 /// only carries it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Grant(Zeroizing<String>);
+
+/// The digest of an alliance's grant, or of its having none: SHA-256 of `optional<grant>`. A motion for another grant says by
+/// it which one is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
+pub struct GrantDigest([u8; 32]);
+
+impl GrantDigest {
+    /// The digest of a grant, or of none.
+    ///
+    /// # Errors
+    /// [`CryptoError::Bug`] only.
+    pub fn of(grant: Option<&Grant>) -> Result<Self, CryptoError> {
+        Ok(Self(Sha256::digest(&*Zeroizing::new(wire::encode(&grant.cloned())?)).into()))
+    }
+}
 
 /// A text that is no grant. The user's fault, or a peer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -6,7 +6,7 @@
 //!     case 1: Admission people<V>;      case 2: opaque people<V>[32];      case 3: opaque person[32]; uint8 role;
 //!     case 4: Rules rules;              case 5: opaque name<V>;
 //!     case 6: opaque appointee[32];     case 7: opaque claim[16]; opaque appointee[32];
-//!     case 8: optional<opaque grant<V>>;
+//!     case 8: opaque replaced[32]; optional<opaque grant<V>>;
 //! } } Action
 //! approval = Ed25519(identity key, "twiza motion approval v1\0" || alliance id (32) || motion id (16)
 //!                    || SHA-256(Action) || uint32(expires))
@@ -21,7 +21,7 @@
 
 use crate::alliance::{AllianceId, AllianceState, Role, Seat};
 use crate::credential::Person;
-use crate::grant::Grant;
+use crate::grant::{Grant, GrantDigest};
 use crate::identity::{Identity, IdentityKey};
 use crate::name::Name;
 use crate::rules::Rules;
@@ -127,9 +127,10 @@ pub enum Action {
     /// Succession, second step: no organiser objected to this claim.
     #[tls_codec(discriminant = 7)]
     Appoint(MotionId, Identity),
-    /// Another grant for the relay in use, or none.
+    /// Another grant for the relay in use, or none, in the place of the one with this digest: where that has been replaced
+    /// already, the motion is void.
     #[tls_codec(discriminant = 8)]
-    SetGrant(Option<Grant>),
+    SetGrant(GrantDigest, Option<Grant>),
 }
 
 impl Action {
@@ -141,7 +142,7 @@ impl Action {
             Self::Add(people) => bounds.contains(&people.len()) && people.is_sorted_by(|a, b| a.identity < b.identity),
             Self::Remove(people) => bounds.contains(&people.len()) && people.is_sorted_by(|a, b| a < b),
             Self::SetRules(rules) => rules.are_sound(),
-            Self::SetRole(..) | Self::Rename(_) | Self::Claim(_) | Self::Appoint(..) | Self::SetGrant(_) => true,
+            Self::SetRole(..) | Self::Rename(_) | Self::Claim(_) | Self::Appoint(..) | Self::SetGrant(..) => true,
         }
     }
 
@@ -172,7 +173,11 @@ impl Action {
             Self::SetRole(identity, role) => after = with_role(after, identity, *role)?,
             Self::SetRules(rules) => after.rules = rules.clone(),
             Self::Rename(name) => after.name = name.clone(),
-            Self::SetGrant(grant) => after = after.with_grant(grant.clone()),
+            Self::SetGrant(replaced, grant) => {
+                let current = GrantDigest::of(base.relay().ok()?.grant.as_ref()).ok()?;
+                (current == *replaced).then_some(())?;
+                after = after.with_grant(grant.clone());
+            }
             Self::Claim(appointee) => {
                 base.seat(appointee).filter(|seat| seat.role != Role::Organiser)?;
                 // Its identifier is the motion's, which is not known here.

@@ -7,7 +7,7 @@ use proptest::sample::subsequence;
 use std::collections::BTreeSet;
 use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Role, Seat};
 use twiza_crypto::credential::Person;
-use twiza_crypto::grant::Grant;
+use twiza_crypto::grant::{Grant, GrantDigest};
 use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::{CommitFacts, Refusal, judge};
 use twiza_crypto::ledger::{Ledger, Spent};
@@ -75,6 +75,11 @@ fn motion(id: u8, action: Action) -> Motion {
     Motion { id: MotionId::from_bytes([id; 16]), expires: TODAY + 14, action }
 }
 
+/// A motion for a grant of an alliance that has `replaced`.
+fn set_grant(replaced: Option<Grant>, grant: Option<Grant>) -> Action {
+    Action::SetGrant(GrantDigest::of(replaced.as_ref()).expect("a digest"), grant)
+}
+
 fn grant() -> Grant {
     Grant::new("autumn").expect("a grant")
 }
@@ -139,7 +144,7 @@ fn every_kind_of_change_asks_for_its_own_number_of_organisations() {
         (Action::SetRole(identity(4), Role::Observer), 2),
         (Action::SetRules(Rules::default()), 3),
         (Action::Rename(name("Tiwizi")), 4),
-        (Action::SetGrant(Some(grant())), 4),
+        (set_grant(None, Some(grant())), 4),
     ];
     for (action, kind) in &actions {
         for needed in 2..=3 {
@@ -420,13 +425,14 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 
 fn any_action() -> impl Strategy<Value = Action> {
     let who = || (0..PEOPLE).prop_map(identity);
+    let maybe_grant = || proptest::option::of(Just(grant()));
     prop_oneof![
         (0..PEOPLE, any_role()).prop_map(|(who, role)| Action::Add(vec![admission(who, role)])),
         who().prop_map(|who| Action::Remove(vec![who])),
         (who(), any_role()).prop_map(|(who, role)| Action::SetRole(who, role)),
         any_rules().prop_map(Action::SetRules),
         Just(Action::Rename(name("Tiwizi"))),
-        proptest::option::of(Just(grant())).prop_map(Action::SetGrant),
+        (maybe_grant(), maybe_grant()).prop_map(|(replaced, grant)| set_grant(replaced, grant)),
         who().prop_map(Action::Claim),
         (0..4_u8, who()).prop_map(|(claim, who)| Action::Appoint(MotionId::from_bytes([claim; 16]), who)),
     ]

@@ -21,6 +21,7 @@ pub mod api;
 pub mod chain;
 mod encoding;
 pub mod frame;
+pub mod grant;
 pub mod limits;
 pub mod mailbox_key;
 pub mod pass;
@@ -38,6 +39,7 @@ pub use api::{AdmissionMode, Describe, OpenRequest, Opened, WatchEntry, WatchReq
 pub use chain::Chain;
 pub use encoding::EncodingError;
 pub use frame::{Frame, FrameDigest, FrameSize, Sequence};
+pub use grant::GrantMark;
 pub use limits::Limits;
 pub use mailbox_key::MailboxKey;
 pub use pass::{Pass, PassIssuer, PassProof};

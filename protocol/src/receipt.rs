@@ -66,7 +66,20 @@ impl Receipt {
         closed: bool,
         chain: Chain,
     ) -> Self {
-        let signature = key.sign(&transcript(&key.public(), address, sequence, closed, &chain));
+        Self::signed_by(|message| key.sign(message), &key.public(), address, sequence, closed, chain)
+    }
+
+    /// As [`Receipt::sign`], by an Ed25519 of the caller's for this relay's key.
+    #[must_use]
+    pub fn signed_by(
+        sign: impl FnOnce(&[u8]) -> [u8; 64],
+        relay: &RelayKey,
+        address: &MailboxAddress,
+        sequence: Sequence,
+        closed: bool,
+        chain: Chain,
+    ) -> Self {
+        let signature = sign(&transcript(relay, address, sequence, closed, &chain));
         Self { sequence, chain, closed, signature: ReceiptSignature(signature) }
     }
 

@@ -115,18 +115,20 @@ pub fn add(path: &Path, grant: Grant) -> Result<(), GrantsError> {
     write(path, grants)
 }
 
-/// Takes a grant away.
+/// Takes a grant away. Gives how many are left.
 ///
 /// # Errors
 /// [`GrantsError`].
-pub fn revoke(path: &Path, label: &str) -> Result<(), GrantsError> {
+pub fn revoke(path: &Path, label: &str) -> Result<usize, GrantsError> {
     let mut grants = read(path)?;
     let before = grants.len();
     grants.retain(|grant| grant.label != label);
     if grants.len() == before {
         return Err(GrantsError::LabelUnknown(label.to_owned()));
     }
-    write(path, grants)
+    let left = grants.len();
+    write(path, grants)?;
+    Ok(left)
 }
 
 fn write(path: &Path, grant: Vec<Grant>) -> Result<(), GrantsError> {
@@ -208,7 +210,7 @@ mod tests {
         add(&file, grant("spring", "one")).unwrap();
         add(&file, grant("autumn", "two")).unwrap();
         assert_eq!(*live.now(), ["fixed", "one", "two"].map(GrantDigest::of));
-        revoke(&file, "spring").unwrap();
+        assert_eq!(revoke(&file, "spring").unwrap(), 1);
         assert_eq!(*live.now(), ["fixed", "two"].map(GrantDigest::of));
         std::fs::write(&file, "no grants").unwrap();
         assert_eq!(*live.now(), ["fixed", "two"].map(GrantDigest::of), "a mistake locks nobody out, or in");

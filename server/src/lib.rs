@@ -40,6 +40,7 @@ pub mod run;
 pub mod sandbox;
 pub mod seizure;
 pub mod settings;
+mod signer;
 pub mod store;
 mod sweep;
 mod visit;

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::places::Places;
+use crate::signer::ReceiptSigner;
 use crate::store::{Append, Head, Open, Page, Quotas, Refused, Store, StoreError};
 use crate::writer::{WriteError, Writer};
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use twiza_protocol::{
     CoarseTime, Describe, FrameDigest, FrameSize, Limits, MailboxAddress, OpenRequest, Opened, PROTOCOL_VERSION, Pass,
-    PassIssuer, PassProof, ProblemCode, Proof, ProofError, Receipt, RelayKey, RelaySigningKey, Sequence, Verb,
+    PassIssuer, PassProof, ProblemCode, Proof, ProofError, Receipt, RelayKey, Sequence, Verb,
 };
 
 /// Why an operation was not done.
@@ -86,7 +87,7 @@ impl RelayError {
 
 /// One relay.
 pub struct Relay {
-    pub(crate) key: RelaySigningKey,
+    pub(crate) signer: ReceiptSigner,
     pub(crate) public_key: RelayKey,
     pub(crate) passes: PassIssuer,
     pub(crate) store: Arc<dyn Store>,
@@ -217,7 +218,7 @@ impl Relay {
     /// The relay's signed word on where a mailbox stands.
     #[must_use]
     pub fn receipt(&self, address: &MailboxAddress, head: Head) -> Receipt {
-        Receipt::sign(&self.key, address, head.sequence, head.closed, head.chain)
+        self.signer.receipt(address, head)
     }
 
     /// The relay's time.

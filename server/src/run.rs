@@ -19,9 +19,11 @@ use crate::news;
 use crate::places::Places;
 use crate::relay::Relay;
 use crate::settings::{Settings, SettingsError, TransportMode};
+use crate::signer::ReceiptSigner;
 use crate::store::{self, PostgresStore, SqliteStore, Store, StoreError};
 use crate::sweep;
 use crate::writer::{Writer, WriterSettings, WriterStatistics};
+use aws_lc_rs::error::KeyRejected;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
@@ -51,6 +53,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The library that signs receipts does not take the relay's key.
+    #[error("relay.key cannot be used: {0}")]
+    Key(#[from] KeyRejected),
     /// An issuer's token key cannot be used.
     #[error("token.key cannot be used: {0}")]
     TokenKey(#[from] TokenError),
@@ -163,7 +168,7 @@ pub async fn start_on(
     let relay = Arc::new(Relay {
         public_key: key.public(),
         passes: PassIssuer::of(&key),
-        key,
+        signer: ReceiptSigner::new(&key)?,
         store,
         writer,
         hub,

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
-use twiza_client::engine::{AllianceNumber, Insider};
+use twiza_client::engine::{AllianceNumber, Insider, Proposed};
 use twiza_client::relay::{RelayError, Right};
 use twiza_client::store::alliances::Status;
 use twiza_client::store::history::{Event, Item};
+use twiza_client::store::motions::MotionState;
 use twiza_client::store::shown::ShownGrant;
 use twiza_client::{ClientError, Engine, os_random};
 use twiza_crypto::Obstacle;
@@ -17,12 +18,11 @@ use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::grant::Grant;
 use twiza_crypto::group::commit::Change;
-use twiza_crypto::motion::Action;
 use twiza_crypto::name::Name;
 use twiza_crypto::rules::{Quorums, Rules};
 use twiza_crypto::seal::seal_payload;
 use twiza_crypto::vault::VaultCost;
-use twiza_protocol::{AdmissionMode, MailboxKey};
+use twiza_protocol::{AdmissionMode, GrantMark, MailboxKey};
 use twiza_relay::admission::GrantDigest;
 use twiza_relay::grants;
 use twiza_tests::interposed::{Interposed, Interposer};
@@ -39,7 +39,8 @@ fn allow(world: &World, secret: &str) -> Result<()> {
 }
 
 fn revoke(world: &World, secret: &str) -> Result<()> {
-    Ok(grants::revoke(&world.folder_of("relay").join("grants.toml"), secret)?)
+    grants::revoke(&world.folder_of("relay").join("grants.toml"), secret)?;
+    Ok(())
 }
 
 async fn world() -> Result<World> {
@@ -66,6 +67,10 @@ async fn two(world: &World) -> Result<(Engine, AllianceNumber, Engine, AllianceN
     Ok((amina, of_amina, karim, of_karim))
 }
 
+fn secret(secret: &str) -> ShownGrant {
+    ShownGrant::Secret { mark: GrantMark::of(secret).to_string() }
+}
+
 async fn last_grant(engine: &Engine, alliance: AllianceNumber) -> Result<Option<ShownGrant>> {
     let entries = engine.entries(alliance, 0, false).await?;
     Ok(entries.into_iter().rev().find_map(|entry| match entry.item {
@@ -74,7 +79,7 @@ async fn last_grant(engine: &Engine, alliance: AllianceNumber) -> Result<Option<
     }))
 }
 
-fn is_refused(result: &Result<(), ClientError>, obstacle: Obstacle) -> bool {
+fn is_refused<T>(result: &Result<T, ClientError>, obstacle: Obstacle) -> bool {
     matches!(result, Err(ClientError::NotPossible(found)) if *found == obstacle)
 }
 
@@ -101,8 +106,8 @@ async fn what_waited_for_a_revoked_grant_goes_through_with_another() -> Result<(
     assert_eq!(amina.outbox(of_amina).await?.changes, 0, "what waited went with it");
     assert_eq!(karim.sync(of_karim).await?.blocked, None);
     assert_eq!(karim.outbox(of_karim).await?.changes, 0, "by everybody's client, for all have the grant");
-    assert_eq!(last_grant(&karim, of_karim).await?, Some(ShownGrant::Secret));
-    assert_eq!(karim.right(of_karim).await?.grant, ShownGrant::Secret);
+    assert_eq!(last_grant(&karim, of_karim).await?, Some(secret("autumn")));
+    assert_eq!(karim.right(of_karim).await?.grant, secret("autumn"));
     karim.send(of_karim, "marhaba").await?;
     assert_eq!(texts(&amina, of_amina).await?, ["azul", "marhaba"]);
     world.stop().await?;
@@ -120,7 +125,7 @@ async fn an_alliance_goes_on_at_a_relay_that_began_to_ask_and_at_one_that_stoppe
     assert!(matches!(&waits, Err(ClientError::Relay(error)) if error.is_no_right()), "{waits:?}");
     amina.set_grant(alliance, Some(&grant("spring")?)).await?;
     amina.rotate(alliance).await?;
-    assert_eq!(amina.right(alliance).await?.grant, ShownGrant::Secret);
+    assert_eq!(amina.right(alliance).await?.grant, secret("spring"));
 
     revoke(&world, "spring")?;
     let world = asking(world, AdmissionMode::Open).await?;
@@ -156,14 +161,11 @@ async fn of_two_grants_that_wait_the_later_counts() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_two_organisations_decide_one_does_not_change_the_grant() -> Result<()> {
     let world = world().await?;
-    let (amina, of_amina, karim, of_karim) = two(&world).await?;
-    amina.set_role(of_amina, "Karim", Role::Organiser).await?;
-    amina.set_rules(of_amina, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
-    karim.sync(of_karim).await?;
+    let (amina, of_amina, karim, of_karim) = two_that_decide(&world).await?;
     allow(&world, "autumn")?;
     let alone = amina.set_grant(of_amina, Some(&grant("autumn")?)).await;
     assert!(is_refused(&alone, Obstacle::ApprovalsMissing), "{alone:?}");
-    amina.propose(of_amina, Action::SetGrant(Some(grant("autumn")?))).await?;
+    propose(&amina, of_amina, "autumn").await?;
     karim.sync(of_karim).await?;
     let motion = karim.motions(of_karim).await?.pop().context("a motion")?;
     let shown = serde_json::to_string(&motion)?;
@@ -174,6 +176,75 @@ async fn where_two_organisations_decide_one_does_not_change_the_grant() -> Resul
     amina.rotate(of_amina).await?;
     karim.sync(of_karim).await?;
     karim.rotate(of_karim).await?;
+    world.stop().await?;
+    Ok(())
+}
+
+/// As [`two`], where both organise, and both of their organisations decide.
+async fn two_that_decide(world: &World) -> Result<(Engine, AllianceNumber, Engine, AllianceNumber)> {
+    let (amina, of_amina, karim, of_karim) = two(world).await?;
+    amina.set_role(of_amina, "Karim", Role::Organiser).await?;
+    amina.set_rules(of_amina, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
+    karim.sync(of_karim).await?;
+    Ok((amina, of_amina, karim, of_karim))
+}
+
+async fn propose(engine: &Engine, alliance: AllianceNumber, secret: &str) -> Result<Proposed, ClientError> {
+    let action = engine.new_grant(alliance, Grant::new(secret).ok()).await?;
+    engine.propose(alliance, action).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_motion_for_a_grant_is_void_once_another_has_taken_the_place() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two_that_decide(&world).await?;
+    for secret in ["autumn", "winter"] {
+        allow(&world, secret)?;
+        assert!(matches!(propose(&amina, of_amina, secret).await?, Proposed::Open(_)));
+    }
+    karim.sync(of_karim).await?;
+    let [autumn, winter] = <[_; 2]>::try_from(karim.motions(of_karim).await?).expect("two motions");
+    karim.approve_motion(of_karim, winter.number).await?;
+    assert_eq!(karim.right(of_karim).await?.grant, secret("winter"));
+    let late = karim.approve_motion(of_karim, autumn.number).await;
+    assert!(is_refused(&late, Obstacle::MotionVoid), "{late:?}");
+    amina.sync(of_amina).await?;
+    for (engine, alliance) in [(&amina, of_amina), (&karim, of_karim)] {
+        let states: Vec<_> = engine.motions(alliance).await?.iter().map(|motion| motion.state).collect();
+        assert_eq!(states, [MotionState::Void, MotionState::Enacted]);
+        assert_eq!(engine.right(alliance).await?.grant, secret("winter"));
+    }
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_refused_is_neither_proposed_nor_approved() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two_that_decide(&world).await?;
+    for refused in ["autumn", ""] {
+        let proposed = propose(&amina, of_amina, refused).await;
+        assert!(is_refused(&proposed, Obstacle::GrantRefused), "{refused:?}: {proposed:?}");
+    }
+    assert!(amina.motions(of_amina).await?.is_empty());
+    allow(&world, "autumn")?;
+    propose(&amina, of_amina, "autumn").await?;
+    revoke(&world, "autumn")?;
+    karim.sync(of_karim).await?;
+    let motion = karim.motions(of_karim).await?.pop().context("a motion")?;
+    let approved = karim.approve_motion(of_karim, motion.number).await;
+    assert!(is_refused(&approved, Obstacle::GrantRefused), "{approved:?}");
+    let motion = karim.motions(of_karim).await?.pop().context("a motion")?;
+    assert_eq!((motion.state, motion.organisations), (MotionState::Open, 1));
+    allow(&world, "autumn")?;
+    karim.approve_motion(of_karim, motion.number).await?;
+    assert_eq!(karim.right(of_karim).await?.grant, secret("autumn"));
+
+    // Where the relay cannot be asked, it is found out later.
+    let paused = world.paused().await?;
+    let waits = propose(&amina, of_amina, "winter").await;
+    assert!(matches!(&waits, Err(error) if error.leaves_it_waiting()), "{waits:?}");
+    let world = paused.resumed().await?;
     world.stop().await?;
     Ok(())
 }

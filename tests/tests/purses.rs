@@ -15,8 +15,8 @@ use twiza_crypto::alliance::Role;
 use twiza_crypto::grant::Grant;
 use twiza_crypto::name::Name;
 use twiza_protocol::{
-    AdmissionMode, BlindSignature, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey, Problem,
-    ProblemCode, RelayAddress, RelayKey, RelaySigningKey, TokenGrant, TokenSigningKey, Transport,
+    AdmissionMode, BlindSignature, GrantMark, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey,
+    Problem, ProblemCode, RelayAddress, RelayKey, RelaySigningKey, TokenGrant, TokenSigningKey, Transport,
 };
 use twiza_tests::interposed::{Interposed, Interposer};
 use twiza_tests::{World, admit, texts};
@@ -264,7 +264,8 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
     amina.sync(alliance).await?;
     assert_eq!(amina.outbox(alliance).await?.changes, 0);
     let right = amina.right(alliance).await?;
-    assert_eq!(right.grant, ShownGrant::Tokens { issuer: "tokens.example:7443".to_owned() });
+    let mark = GrantMark::of("autumn").to_string();
+    assert_eq!(right.grant, ShownGrant::Tokens { issuer: "tokens.example:7443".to_owned(), mark });
     assert!(right.tokens.is_some_and(|tokens| tokens > 0), "in a purse of its own");
     amina.rotate(alliance).await?;
     assert_eq!(issuer.shown_twice(), 0);

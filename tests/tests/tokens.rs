@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use twiza_protocol::TokenGrant;
+use twiza_protocol::{GrantMark, TokenGrant};
 use twiza_tests::programs;
 use twiza_tests::programs::{Person, Programs, RelayProcess};
 use twiza_tests::search::{Secret, files};
@@ -185,7 +185,14 @@ fn a_new_grant_takes_the_place_of_one_that_is_taken_back() -> Result<()> {
     assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
     let given: Value = serde_json::from_slice(&given.stdout)?;
     let issuer = format!("{}:{}", autumn.issuer.host(), autumn.issuer.port());
-    assert_eq!(given["right"]["grant"], serde_json::json!({ "kind": "tokens", "issuer": issuer }));
+    let mark = GrantMark::of(&autumn.secret).to_string();
+    assert_eq!(given["changed"], true);
+    assert_eq!(given["right"]["grant"], serde_json::json!({ "kind": "tokens", "issuer": issuer, "mark": mark }));
+    let listed = RelayProcess::tells(PROGRAMS, &scene.data("issuer"), &["grant", "list"])?;
+    assert!(listed.contains(&mark), "the operator sees the same mark: {listed}");
+    let again = amina.asks(&["alliance", "grant", &whole])?;
+    assert_eq!(again["changed"], false);
+    assert_eq!(amina.is_refused(&["alliance", "grant", &whole, "--none"])?, (2, "usage-conflict".to_owned()));
 
     let read = karim.types(&["read"])?;
     assert!(read.contains("another secret") && read.contains(&issuer) && !read.contains(&autumn.secret), "{read}");

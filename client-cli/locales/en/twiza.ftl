@@ -59,11 +59,11 @@ example-alliance-list = twiza alliance list
 arg-alliance-list-all = Those too that have ended
 help-alliance-show = Show how an alliance stands
 example-alliance-show = twiza alliance show --alliance Tawiza
-help-alliance-grant = Show the relay another secret from now on: whoever runs it gave you a new one, or somebody has the old one who should not
+help-alliance-grant = Show the relay another secret from now on: whoever runs it gave you a new one, or somebody has the old one who should not. Its mark tells whether you mean the same one, and not what it is
 example-alliance-grant =
     twiza alliance grant SECRET --alliance Tawiza
     TWIZA_GRANT=… twiza alliance grant --alliance Tawiza
-arg-alliance-grant-secret = The operator's secret (also by TWIZA_GRANT, where others at this machine cannot see it)
+arg-alliance-grant-secret = The operator's secret (also by TWIZA_GRANT, where others at this machine cannot see it); for none, say --none
 arg-alliance-grant-none = No secret: the relay asks for none any more
 help-alliance-reopen = Go on with an alliance whose place the relay has lost, because nobody used it
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
@@ -148,7 +148,7 @@ arg-rules-set-admit = How many must approve letting somebody in
 arg-rules-set-remove = How many must approve removing somebody
 arg-rules-set-roles = How many must approve another role
 arg-rules-set-rules = How many must approve other rules; never fewer than for anything else
-arg-rules-set-name = How many must approve another name of the alliance
+arg-rules-set-name = How many must approve another name of the alliance, or another secret for its relay
 arg-rules-set-own_delegates = true: an organiser lets in and removes members of its own organisation alone; or false
 arg-rules-set-allot = The most people of an organisation: NAME=NUMBER, or NAME=none; may be given several times
 arg-rules-set-succession = Days of silence of all organisers, days to object, organisations that must sign; or none
@@ -186,6 +186,7 @@ usage-word = { $part } is a word too many. What has several words goes in quotes
 usage-value = The value given for { $part } is not one of those allowed.
 usage-missing = Something is missing: { $part }
 usage-no-command = Say what to do.
+usage-conflict = { $part } contradicts something else that was said here (also by an environment variable). Leave one of them out.
 usage-other = This cannot be understood.
 usage-help = For help, add --help.
 
@@ -271,10 +272,11 @@ alliance-show =
     Encryption: { $suite }
 alliance-right = { $kind ->
     [none] Secret for the relay: none
-    [tokens] Secret for the relay: one for tokens of { $issuer }; tokens in hand: { $tokens }
+    [tokens] Secret for the relay: one for tokens of { $issuer }, mark { $mark }; tokens in hand: { $tokens }
     [damaged] Secret for the relay: not whole. An organiser must give a better one, with `twiza alliance grant`
-   *[secret] Secret for the relay: one of its operator
+   *[secret] Secret for the relay: one of its operator, mark { $mark }
 }
+grant-unchanged = Nothing has changed: it was so before.
 invite-next = Give this invitation to one person, by a way you trust. It is good until { $day }. When they have asked to join, `twiza requests` shows them. To take the invitation back: `twiza decline { $number }`.
 join-prompt = The invitation (it is not shown here):
 join-asked = You have asked to join. Your safety words: { $words }
@@ -329,9 +331,9 @@ action-rules = set other rules. { $rules }
 action-rename = call the alliance { $name }
 action-grant = { $kind ->
     [none] show the relay no secret any more
-    [tokens] open new places with another secret, for tokens of { $issuer }
+    [tokens] open new places with another secret, for tokens of { $issuer } (mark { $mark })
     [damaged] open new places with a secret that is not whole
-   *[secret] show the relay another secret
+   *[secret] show the relay another secret (mark { $mark })
 }
 action-claim = state that nobody organises the alliance any more, and that { $person } should
 action-appoint = make { $person } an organiser, since no organiser objected
@@ -351,7 +353,7 @@ motion-line-over =
         [enacted] done
        *[void] no longer needed, or no longer possible
     }.
-rules-quorums = Organisations that must approve: letting in { $admit }, removing { $remove }, roles { $roles }, rules { $rules }, name { $name }.
+rules-quorums = Organisations that must approve: letting in { $admit }, removing { $remove }, roles { $roles }, rules { $rules }, name or secret for the relay { $name }.
 rules-own-delegates = Organisers let in and remove members of their own organisation alone.
 rules-allotment = { $organisation } may have { $seats } people.
 rules-succession = Where no organiser was heard of for { $silence } days, people of { $organisations } organisations may name one, if no organiser objects for { $waiting } days.
@@ -410,11 +412,11 @@ event-rules = { $by } set other rules. { $rules }
 event-renamed = { $by } gave the alliance the name { $name }.
 event-grant = { $kind ->
     [none] { $by } took the alliance's secret for its relay out: it is shown none any more.
-    [tokens] { $by } gave the alliance another secret for its relay, for tokens of { $issuer }. Your program takes some there from time to time, by the same way as it goes to the relay.
+    [tokens] { $by } gave the alliance another secret for its relay, for tokens of { $issuer } (mark { $mark }). Your program takes some there from time to time, by the same way as it goes to the relay.
     [damaged] { $by } gave the alliance another secret for its relay, which is not whole: nothing new can be opened with it. An organiser must give a better one, with `twiza alliance grant`.
-   *[secret] { $by } gave the alliance another secret for its relay.
+   *[secret] { $by } gave the alliance another secret for its relay (mark { $mark }).
 }
-event-motion = { $person } proposes motion { $number }: { $action }. To approve: `twiza motion approve { $number }`.
+event-motion = { $person } proposes motion { $number }: { $action }. Whoever has a say in it approves with `twiza motion approve { $number }`.
 event-motion-approved = { $person } approved motion { $number }.
 event-motion-withdrawn = { $person } withdrew motion { $number }.
 event-approval-withdrawn = { $person } took back the approval of motion { $number }.
@@ -474,7 +476,7 @@ error-io = Reading or writing failed: { $cause }
 error-no-home = This machine has no place for data. Say where with TWIZA_HOME.
 error-waiting =
     The relay could not take it now: { $cause }
-    Nothing is lost. Waiting to be sent: messages { $messages }, changes { $changes }. They go out with the next command that reaches the relay; until then, nothing has changed for the others: somebody who is to be removed still reads.
+    Nothing is lost. Waiting to be sent: messages { $messages }, changes { $changes }. They go out by themselves, with the first command for which the relay takes them; until then, nothing has changed for the others: somebody who is to be removed still reads.
 error-no-profile = There is no profile in { $folder }. Make one with `twiza init`, or name another with --profile.
 error-profile-exists = There is a profile in { $folder } already. Nothing was changed. Name another with --profile.
 error-wrong-passphrase = Wrong passphrase. Nothing was changed; try again.
@@ -533,8 +535,8 @@ reason-motion-expired = The motion has expired: propose it again.
 reason-motion-spent = The motion was carried out before.
 reason-motion-void = It is done already, was withdrawn, or is no longer possible.
 reason-no-succession = The alliance's rules have no succession, or you are an organiser yourself.
-reason-grant-refused = The relay, or the issuer of tokens, does not take this secret: it is mistyped, of another kind than the relay asks for, or was taken back. The alliance goes on with the one it had.
-reason-rules-unsound = These rules contradict themselves: from 1 to 32 organisations, for the rules never fewer than for anything else; and for a succession at least 2, with 1 to 3650 days.
+reason-grant-refused = The relay, or the issuer of tokens, does not take this: the secret is mistyped, of another kind than the relay asks for, or was taken back; or there is none, and the relay asks for one. The alliance goes on with what it had.
+reason-rules-unsound = These rules contradict themselves: from 1 to 32 organisations, for the rules (--rules) never fewer than for anything else; and for a succession at least 2, with 1 to 3650 days.
 reason-undeliverable = Somebody else has the invitation and made its place unusable. If that person was let in, remove and invite again, by another way.
 reason-rules = The alliance's rules do not allow it.
 error-name-empty = A name cannot be empty.
@@ -566,7 +568,7 @@ error-tokens-used-up = Your alliance's secret has had as many tokens as it may h
 error-issuer-other-key = The issuer of tokens has another key than the secret names: the secret is mistyped, or the issuer was made anew. Copy the secret again; if that does not help, ask whoever runs the relay.
 error-no-relay = What answers there is no relay: it may be an issuer of tokens, whose address looks alike ({ $code }).
 error-issuer-other = The issuer of tokens answers what makes no sense: { $cause }. It may be of another version, or somebody stands in between.
-error-grant-empty = A secret cannot be empty. For none at all, say --none.
+error-grant-empty = A secret cannot be empty. Where the relay asks for none, leave it out; an alliance that has one and needs none any more: `twiza alliance grant --none`.
 error-grant-form = This is no secret of a relay: it is one line of up to 256 letters. Copy it again, whole.
 error-grant-damaged = This secret is not whole: it is one for tokens, which has an address, #, and two parts with a dot between. Copy it again, whole.
 error-relay-other = The relay's answer makes no sense: { $cause }. It may be of another version, or somebody stands in between.

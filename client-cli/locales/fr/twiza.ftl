@@ -58,11 +58,11 @@ example-alliance-list = twiza alliance list
 arg-alliance-list-all = Aussi celles qui sont finies
 help-alliance-show = Montrer où en est une alliance
 example-alliance-show = twiza alliance show --alliance Tawiza
-help-alliance-grant = Montrer désormais un autre secret au relais : qui l'héberge vous en a donné un nouveau, ou l'ancien est en de mauvaises mains
+help-alliance-grant = Montrer désormais un autre secret au relais : qui l'héberge vous en a donné un nouveau, ou l'ancien est en de mauvaises mains. Sa marque dit si vous parlez du même, sans dire lequel c'est
 example-alliance-grant =
     twiza alliance grant SECRET --alliance Tawiza
     TWIZA_GRANT=… twiza alliance grant --alliance Tawiza
-arg-alliance-grant-secret = Le secret de qui héberge le relais (aussi par TWIZA_GRANT, où d'autres sur cette machine ne le voient pas)
+arg-alliance-grant-secret = Le secret de qui héberge le relais (aussi par TWIZA_GRANT, où d'autres sur cette machine ne le voient pas) ; pour aucun, dites --none
 arg-alliance-grant-none = Aucun secret : le relais n'en demande plus
 help-alliance-reopen = Continuer une alliance dont le relais a perdu la place, parce que personne ne s'en servait
 example-alliance-reopen = twiza alliance reopen --alliance Tawiza
@@ -147,7 +147,7 @@ arg-rules-set-admit = Combien doivent approuver que quelqu'un entre
 arg-rules-set-remove = Combien doivent approuver que quelqu'un soit retiré
 arg-rules-set-roles = Combien doivent approuver un autre rôle
 arg-rules-set-rules = Combien doivent approuver d'autres règles ; jamais moins que pour le reste
-arg-rules-set-name = Combien doivent approuver un autre nom de l'alliance
+arg-rules-set-name = Combien doivent approuver un autre nom de l'alliance, ou un autre secret pour son relais
 arg-rules-set-own_delegates = true : qui organise fait entrer et retire seul·e les membres de sa propre organisation ; ou false
 arg-rules-set-allot = Le maximum de personnes d'une organisation : NOM=NOMBRE, ou NOM=none ; peut être donné plusieurs fois
 arg-rules-set-succession = Jours de silence de toutes les personnes qui organisent, jours pour s'opposer, organisations qui doivent signer ; ou none
@@ -185,6 +185,7 @@ usage-word = { $part } est un mot de trop. Ce qui a plusieurs mots va entre guil
 usage-value = La valeur donnée pour { $part } n'est pas permise.
 usage-missing = Il manque quelque chose : { $part }
 usage-no-command = Dites quoi faire.
+usage-conflict = { $part } contredit autre chose qui a été dit ici (aussi par une variable d'environnement). Enlevez l'un des deux.
 usage-other = Ceci n'est pas compris.
 usage-help = Pour l'aide, ajoutez --help.
 
@@ -270,10 +271,11 @@ alliance-show =
     Chiffrement : { $suite }
 alliance-right = { $kind ->
     [none] Secret pour le relais : aucun
-    [tokens] Secret pour le relais : un pour des jetons de { $issuer } ; jetons en main : { $tokens }
+    [tokens] Secret pour le relais : un pour des jetons de { $issuer }, marque { $mark } ; jetons en main : { $tokens }
     [damaged] Secret pour le relais : pas entier. Une personne qui organise doit en donner un meilleur, avec `twiza alliance grant`
-   *[secret] Secret pour le relais : un de qui l'héberge
+   *[secret] Secret pour le relais : un de qui l'héberge, marque { $mark }
 }
+grant-unchanged = Rien n'a changé : c'était déjà ainsi.
 invite-next = Donnez cette invitation à une seule personne, par un moyen sûr. Elle est valable jusqu'au { $day }. Quand la personne aura demandé à entrer, `twiza requests` la montrera. Pour reprendre l'invitation : `twiza decline { $number }`.
 join-prompt = L'invitation (elle ne s'affiche pas ici) :
 join-asked = Vous avez demandé à entrer. Vos mots de sûreté : { $words }
@@ -328,9 +330,9 @@ action-rules = fixer d'autres règles. { $rules }
 action-rename = appeler l'alliance { $name }
 action-grant = { $kind ->
     [none] ne plus montrer de secret au relais
-    [tokens] ouvrir de nouveaux lieux avec un autre secret, contre des jetons de { $issuer }
+    [tokens] ouvrir de nouveaux lieux avec un autre secret, contre des jetons de { $issuer } (marque { $mark })
     [damaged] ouvrir de nouveaux lieux avec un secret qui n'est pas entier
-   *[secret] montrer un autre secret au relais
+   *[secret] montrer un autre secret au relais (marque { $mark })
 }
 action-claim = constater que plus personne n'organise l'alliance, et que { $person } devrait le faire
 action-appoint = confier l'organisation à { $person }, puisque personne qui organise ne s'est opposé
@@ -350,7 +352,7 @@ motion-line-over =
         [enacted] fait
        *[void] inutile désormais, ou impossible
     }.
-rules-quorums = Organisations qui doivent approuver : entrées { $admit }, retraits { $remove }, rôles { $roles }, règles { $rules }, nom { $name }.
+rules-quorums = Organisations qui doivent approuver : entrées { $admit }, retraits { $remove }, rôles { $roles }, règles { $rules }, nom ou secret pour le relais { $name }.
 rules-own-delegates = Qui organise fait entrer et retire seul·e les membres de sa propre organisation.
 rules-allotment = { $organisation } peut avoir { $seats } personnes.
 rules-succession = Si l'on n'entend plus personne qui organise pendant { $silence } jours, des membres de { $organisations } organisations peuvent nommer quelqu'un, si personne qui organise ne s'oppose pendant { $waiting } jours.
@@ -409,11 +411,11 @@ event-rules = { $by } a fixé d'autres règles. { $rules }
 event-renamed = { $by } a donné à l'alliance le nom { $name }.
 event-grant = { $kind ->
     [none] { $by } a retiré le secret de l'alliance pour son relais : on ne lui en montre plus.
-    [tokens] { $by } a donné à l'alliance un autre secret pour son relais, contre des jetons de { $issuer }. Votre programme en prend là de temps en temps, par le même chemin que vers le relais.
+    [tokens] { $by } a donné à l'alliance un autre secret pour son relais, contre des jetons de { $issuer } (marque { $mark }). Votre programme en prend là de temps en temps, par le même chemin que vers le relais.
     [damaged] { $by } a donné à l'alliance un autre secret pour son relais, qui n'est pas entier : il n'ouvre rien de nouveau. Une personne qui organise doit en donner un meilleur, avec `twiza alliance grant`.
-   *[secret] { $by } a donné à l'alliance un autre secret pour son relais.
+   *[secret] { $by } a donné à l'alliance un autre secret pour son relais (marque { $mark }).
 }
-event-motion = { $person } propose la motion { $number } : { $action }. Pour approuver : `twiza motion approve { $number }`.
+event-motion = { $person } propose la motion { $number } : { $action }. Qui a son mot à dire approuve avec `twiza motion approve { $number }`.
 event-motion-approved = { $person } a approuvé la motion { $number }.
 event-motion-withdrawn = { $person } a repris la motion { $number }.
 event-approval-withdrawn = { $person } a repris son approbation de la motion { $number }.
@@ -473,7 +475,7 @@ error-io = Lecture ou écriture impossible : { $cause }
 error-no-home = Cette machine n'a pas d'endroit pour les données. Dites où avec TWIZA_HOME.
 error-waiting =
     Le relais n'a pas pu le prendre maintenant : { $cause }
-    Rien n'est perdu. En attente d'envoi : messages { $messages }, changements { $changes }. Ils partiront avec la prochaine commande qui joindra le relais ; d'ici là, rien n'a changé pour les autres : qui doit être retiré lit encore.
+    Rien n'est perdu. En attente d'envoi : messages { $messages }, changements { $changes }. Ils partiront d'eux-mêmes, avec la première commande pour laquelle le relais les prendra ; d'ici là, rien n'a changé pour les autres : qui doit être retiré lit encore.
 error-no-profile = Il n'y a pas de profil dans { $folder }. Créez-en un avec `twiza init`, ou nommez-en un autre avec --profile.
 error-profile-exists = Il y a déjà un profil dans { $folder }. Rien n'a été changé. Nommez-en un autre avec --profile.
 error-wrong-passphrase = La phrase secrète n'est pas la bonne. Rien n'a été changé ; recommencez.
@@ -532,8 +534,8 @@ reason-motion-expired = La motion a expiré : proposez-la de nouveau.
 reason-motion-spent = La motion a déjà été exécutée.
 reason-motion-void = C'est déjà fait, cela a été repris, ou ce n'est plus possible.
 reason-no-succession = Les règles de l'alliance n'ont pas de succession, ou vous organisez vous-même.
-reason-grant-refused = Le relais, ou l'émetteur de jetons, n'accepte pas ce secret : il est mal tapé, d'une autre sorte que celle que le relais demande, ou a été repris. L'alliance continue avec celui qu'elle avait.
-reason-rules-unsound = Ces règles se contredisent : de 1 à 32 organisations, pour les règles jamais moins que pour le reste ; et pour une succession au moins 2, avec 1 à 3650 jours.
+reason-grant-refused = Le relais, ou l'émetteur de jetons, ne l'accepte pas : le secret est mal tapé, d'une autre sorte que celle que le relais demande, ou a été repris ; ou il n'y en a pas, et le relais en demande un. L'alliance continue avec ce qu'elle avait.
+reason-rules-unsound = Ces règles se contredisent : de 1 à 32 organisations, pour les règles (--rules) jamais moins que pour le reste ; et pour une succession au moins 2, avec 1 à 3650 jours.
 reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisable. Si la personne est entrée, retirez-la et invitez-la de nouveau, par un autre moyen.
 reason-rules = Les règles de l'alliance ne le permettent pas.
 error-name-empty = Un nom ne peut pas être vide.
@@ -565,7 +567,7 @@ error-tokens-used-up = Le secret de votre alliance a reçu autant de jetons qu'i
 error-issuer-other-key = L'émetteur de jetons a une autre clé que celle que nomme le secret : le secret est mal tapé, ou l'émetteur a été refait. Copiez le secret de nouveau ; si cela ne suffit pas, demandez à qui héberge le relais.
 error-no-relay = Ce qui répond là n'est pas un relais : c'est peut-être un émetteur de jetons, dont l'adresse se ressemble ({ $code }).
 error-issuer-other = La réponse de l'émetteur de jetons n'a pas de sens : { $cause }. Il est peut-être d'une autre version, ou quelqu'un s'est mis entre vous.
-error-grant-empty = Un secret ne peut pas être vide. Pour n'en montrer aucun, dites --none.
+error-grant-empty = Un secret ne peut pas être vide. Si le relais n'en demande pas, ne donnez rien ; une alliance qui en a un et n'en a plus besoin : `twiza alliance grant --none`.
 error-grant-form = Ce n'est pas le secret d'un relais : c'est une seule ligne d'au plus 256 lettres. Copiez-le de nouveau, en entier.
 error-grant-damaged = Ce secret n'est pas entier : c'en est un pour des jetons, qui a une adresse, #, et deux parties séparées par un point. Copiez-le de nouveau, en entier.
 error-relay-other = La réponse du relais n'a pas de sens : { $cause }. Il est peut-être d'une autre version, ou quelqu'un s'est mis entre vous.

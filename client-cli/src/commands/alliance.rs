@@ -13,7 +13,6 @@ use twiza_client::ClientError;
 use twiza_client::engine::{AllianceView, RightView};
 use twiza_client::store::alliances::Status;
 use twiza_crypto::CIPHERSUITE_NAME;
-use twiza_crypto::motion::Action;
 use twiza_crypto::name::Name;
 use twiza_protocol::RelayAddress;
 
@@ -50,7 +49,7 @@ pub(crate) struct Granting {
     alliance: InAlliance,
     #[arg(env = "TWIZA_GRANT", hide_env_values = true, value_name = "SECRET", required_unless_present = "none")]
     secret: Option<String>,
-    #[arg(long)]
+    #[arg(long, conflicts_with = "secret")]
     none: bool,
 }
 
@@ -127,23 +126,29 @@ async fn show(context: &Context<'_>, named: &InAlliance) -> Result<(), Failure> 
 }
 
 fn right_line(context: &Context<'_>, right: &RightView) -> String {
-    let (kind, issuer) = render::grant(&right.grant);
-    let tokens = right.tokens.unwrap_or_default();
-    context.text("alliance-right", &[("kind", kind), ("issuer", issuer), ("tokens", tokens.into())])
+    let [kind, mark, issuer] = render::grant(&right.grant);
+    context.text("alliance-right", &[kind, mark, issuer, ("tokens", right.tokens.unwrap_or_default().into())])
 }
 
 async fn grant(context: &Context<'_>, granting: &Granting) -> Result<(), Failure> {
-    let grant = granting.secret.as_deref().filter(|_| !granting.none).map(typed::grant).transpose()?;
+    let grant = granting.secret.as_deref().map(typed::grant).transpose()?;
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &granting.alliance).await?;
-    context.refresh(&engine, alliance).await?;
+    // That the relay takes the present grant no more is why somebody gives it another.
+    context.synchronise(&engine, alliance).await?;
+    let before = engine.right(alliance).await?;
     let set = engine.set_grant(alliance, grant.as_ref()).await;
     if motion::is_asked_for(&set) {
-        motion::propose(context, &engine, alliance, Action::SetGrant(grant)).await?;
+        let action = engine.new_grant(alliance, grant).await?;
+        motion::propose(context, &engine, alliance, action).await?;
     } else {
         context.or_waiting(&engine, alliance, set).await?;
         let right = engine.right(alliance).await?;
-        context.output.data(|| json!({ "right": right }), || right_line(context, &right));
+        let changed = right.grant != before.grant;
+        context.output.data(|| json!({ "right": right, "changed": changed }), || right_line(context, &right));
+        if !changed {
+            context.talk("grant-unchanged", &[]);
+        }
     }
     engine.close().await;
     Ok(())

@@ -273,7 +273,7 @@ fn direct(action: &Action, requests: Vec<JoinRequest>) -> Change {
         Action::SetRole(identity, role) => Change::SetRole(*identity, *role),
         Action::SetRules(rules) => Change::SetRules(rules.clone()),
         Action::Rename(name) => Change::Rename(name.clone()),
-        Action::SetGrant(grant) => Change::SetGrant(grant.clone()),
+        Action::SetGrant(_, grant) => Change::SetGrant(grant.clone()),
         _ => Change::Rotate,
     }
 }

@@ -140,9 +140,11 @@ impl Engine {
     /// Proposes something to the alliance, and approves it.
     ///
     /// # Errors
-    /// [`ClientError::NotPossible`] where it could not be enacted; [`ClientError::SuccessionEarly`];
+    /// [`ClientError::NotPossible`] where it could not be enacted, or brings a grant that is refused;
+    /// [`ClientError::SuccessionEarly`];
     /// [`ClientError::Relay`] where it waits in the outbox.
     pub async fn propose(&self, alliance: AllianceNumber, action: Action) -> Result<Proposed, ClientError> {
+        self.try_grant(alliance, &action).await?;
         let mut step = self.store.begin().await?;
         let Held { group, .. } = self.hold(&mut step, alliance.0).await?;
         let state = group.alliance();
@@ -206,7 +208,8 @@ impl Engine {
     /// Approves a motion.
     ///
     /// # Errors
-    /// [`ClientError::UnknownMotion`]; [`ClientError::NotPossible`] where it is over or one has no say in it;
+    /// [`ClientError::UnknownMotion`]; [`ClientError::NotPossible`] where it is over, one has no say in it, or it brings a
+    /// grant that is refused;
     /// [`ClientError::SuccessionEarly`]; [`ClientError::Relay`] where it waits in the outbox.
     pub async fn approve_motion(&self, alliance: AllianceNumber, number: i64) -> Result<MotionView, ClientError> {
         let mut step = self.store.begin().await?;
@@ -230,6 +233,7 @@ impl Engine {
         }
         let approval = motion.approve(&state.id, &self.profile.key)?;
         step.commit().await?;
+        self.try_grant(alliance, &motion.action).await?;
         self.say(alliance, &MessageBody::Approval(motion.id, approval.signature)).await?;
         self.motion(alliance, number).await
     }

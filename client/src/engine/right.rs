@@ -4,11 +4,14 @@ use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
 use crate::store::outbox::{self, Want};
 use crate::store::shown::ShownGrant;
-use crate::store::{groups, recovery};
+use crate::store::{groups, motions, recovery};
 use serde::Serialize;
 use sqlx::SqliteConnection;
+use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::AllianceState;
-use twiza_crypto::grant::Grant;
+use twiza_crypto::grant::{Grant, GrantDigest};
+use twiza_crypto::motion::Action;
+use twiza_protocol::MailboxKey;
 
 /// The grants that somebody here wants an alliance to take, the latest first.
 async fn wished(connection: &mut SqliteConnection, alliance: i64) -> Result<Vec<Grant>, ClientError> {
@@ -55,6 +58,8 @@ impl Engine {
         alliance: i64,
     ) -> Result<Vec<Grant>, ClientError> {
         let mut grants = wished(step, alliance).await?;
+        let motions = motions::open(step, alliance).await?.into_iter().map(|row| row.motion.action);
+        grants.extend(motions.filter_map(|action| if let Action::SetGrant(_, grant) = action { grant } else { None }));
         let mut states: Vec<AllianceState> = Vec::new();
         if let Some(rejoin) = recovery::rejoin(step, alliance).await? {
             states.push(rejoin.bearings.state);
@@ -67,6 +72,30 @@ impl Engine {
             grants.extend(state.relay()?.grant.clone());
         }
         Ok(grants)
+    }
+
+    /// Another grant in the place of the one that the alliance has, as a motion says it.
+    ///
+    /// # Errors
+    /// [`ClientError::NotActive`].
+    pub async fn new_grant(&self, alliance: AllianceNumber, grant: Option<Grant>) -> Result<Action, ClientError> {
+        let Held { group, .. } = self.held(alliance).await?;
+        let replaced = GrantDigest::of(group.alliance().relay()?.grant.as_ref())?;
+        Ok(Action::SetGrant(replaced, grant))
+    }
+
+    /// Sees whether the relay, and the issuer where there is one, take the grant that a motion brings, by opening a mailbox
+    /// that is used for nothing: none of the alliance's is shown together with it. Whether they answer at all is not asked
+    /// here: whoever enacts the motion finds out.
+    pub(super) async fn try_grant(&self, alliance: AllianceNumber, action: &Action) -> Result<(), ClientError> {
+        let Action::SetGrant(_, grant) = action else { return Ok(()) };
+        let connection = self.connection(&self.active_row(alliance).await?)?;
+        let mailbox = MailboxKey::from_seed(&self.environment.random.array()?);
+        match self.open_with(&*connection, &mailbox, grant.as_slice()).await {
+            Err(ClientError::Relay(error)) if error.is_wrong_right() => Err(Obstacle::GrantRefused.into()),
+            Ok(_) | Err(ClientError::Relay(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens mailboxes by another grant from the next epoch on, or by none, where one's own organisation may decide so

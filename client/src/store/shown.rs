@@ -8,7 +8,7 @@ use twiza_crypto::group::Member;
 use twiza_crypto::identity::Identity;
 use twiza_crypto::motion::Action;
 use twiza_crypto::rules::Rules;
-use twiza_protocol::TokenGrant;
+use twiza_protocol::{GrantMark, TokenGrant};
 
 /// What a motion changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,11 +76,16 @@ pub enum ShownGrant {
     /// By none.
     None,
     /// By a secret of the relay's operator.
-    Secret,
+    Secret {
+        /// Its [`GrantMark`].
+        mark: String,
+    },
     /// By tokens.
     Tokens {
         /// Whose: host and port.
         issuer: String,
+        /// The [`GrantMark`] of the grant's secret.
+        mark: String,
     },
     /// By tokens, of nobody knows whom: the grant is not whole.
     Damaged,
@@ -91,10 +96,13 @@ impl From<Option<&Grant>> for ShownGrant {
         match grant.map(Grant::expose) {
             None => Self::None,
             Some(grant) if TokenGrant::is_one(grant) => match grant.parse::<TokenGrant>() {
-                Ok(grant) => Self::Tokens { issuer: format!("{}:{}", grant.issuer.host(), grant.issuer.port()) },
+                Ok(grant) => Self::Tokens {
+                    issuer: format!("{}:{}", grant.issuer.host(), grant.issuer.port()),
+                    mark: GrantMark::of(&grant.secret).to_string(),
+                },
                 Err(_) => Self::Damaged,
             },
-            Some(_) => Self::Secret,
+            Some(grant) => Self::Secret { mark: GrantMark::of(grant).to_string() },
         }
     }
 }
@@ -178,7 +186,7 @@ impl ShownAction {
             }
             Action::SetRules(rules) => Self::Rules { rules: rules.into() },
             Action::Rename(name) => Self::Rename { name: name.as_str().to_owned() },
-            Action::SetGrant(grant) => Self::Grant { grant: grant.as_ref().into() },
+            Action::SetGrant(_, grant) => Self::Grant { grant: grant.as_ref().into() },
             Action::Claim(appointee) => Self::Claim { person: shown(appointee) },
             Action::Appoint(_, appointee) => Self::Appoint { person: shown(appointee) },
             _ => Self::Unknown,

@@ -4,7 +4,9 @@ mod list;
 mod new;
 mod revoke;
 
+use crate::settings::Settings;
 use clap::Subcommand;
+use twiza_protocol::AdmissionMode;
 
 /// Arguments of `grant`.
 #[derive(Debug, clap::Args)]
@@ -21,6 +23,11 @@ enum Command {
     List(list::Arguments),
     /// Take a grant back: from this moment on it opens no mailbox
     Revoke(revoke::Arguments),
+}
+
+/// Whether grants are of any use here.
+fn is_asked_for(settings: &Settings) -> bool {
+    settings.folder().is_issuer() || settings.admission == AdmissionMode::Grant
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {

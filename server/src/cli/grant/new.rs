@@ -42,10 +42,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let secret = Zeroizing::new(HEXLOWER.encode(random.as_slice()));
     let grant = if is_issuer { Zeroizing::new(for_tokens(&settings, &secret)?) } else { secret.clone() };
     let made = calendar::written(SystemClock.now().day());
-    let kept = Grant { label: arguments.label.clone(), sha256: GrantDigest::of(&secret), made };
+    let sha256 = GrantDigest::of(&secret);
+    let mark = sha256.mark().to_string();
+    let kept = Grant { label: arguments.label.clone(), sha256, made };
     grants::add(&settings.folder().grants(), kept)?;
     if arguments.json {
-        print(&serde_json::json!({ "version": 1, "label": arguments.label, "grant": *grant }).to_string())?;
+        let made = serde_json::json!({ "version": 1, "label": arguments.label, "mark": mark, "grant": *grant });
+        print(&made.to_string())?;
     } else {
         print(&grant)?;
     }
@@ -60,6 +63,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         );
         say("keeps is a digest of it. A running relay knows it already.");
     }
+    say(&format!("Its mark, by which `twiza alliance show` and `grant list` tell it from others: {mark}"));
     Ok(())
 }
 
