@@ -144,6 +144,7 @@ fn event(language: &Language, event: &Event) -> String {
         ),
         Event::MotionApproved { number, person } => on_motion(language, "event-motion-approved", *number, person),
         Event::MotionWithdrawn { number, person } => on_motion(language, "event-motion-withdrawn", *number, person),
+        Event::MotionVoid { number } => language.text("event-motion-void", &[("number", number.to_string().into())]),
         Event::ApprovalWithdrawn { number, person } => on_motion(language, "event-approval-withdrawn", *number, person),
         Event::MotionEnacted { number, by } => on_motion(language, "event-motion-enacted", *number, by),
         Event::Claimed { person, by } => two("event-claimed", person, by),

@@ -116,6 +116,12 @@ pub enum Obstacle {
     /// The relay takes no such grant.
     #[error("the relay does not take this grant")]
     GrantRefused,
+    /// The issuer of tokens did not say whether it takes the grant.
+    #[error("the issuer of tokens cannot be asked about this grant")]
+    GrantUntried,
+    /// Another grant has taken the place of the one that was to be replaced.
+    #[error("the alliance was given another grant meanwhile")]
+    GrantReplaced,
     /// Rules that contradict themselves.
     #[error("these rules are out of bounds, or easier to change than what they protect")]
     RulesUnsound,
@@ -125,7 +131,7 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::NotMember,
         Self::UnknownMember,
         Self::TooMany,
@@ -143,6 +149,8 @@ impl Obstacle {
         Self::MotionVoid,
         Self::NoSuccession,
         Self::GrantRefused,
+        Self::GrantUntried,
+        Self::GrantReplaced,
         Self::RulesUnsound,
         Self::Rules,
     ];
@@ -168,6 +176,8 @@ impl Obstacle {
             Self::MotionVoid => "motion-void",
             Self::NoSuccession => "no-succession",
             Self::GrantRefused => "grant-refused",
+            Self::GrantUntried => "grant-untried",
+            Self::GrantReplaced => "grant-replaced",
             Self::RulesUnsound => "rules-unsound",
             Self::Rules => "rules",
         }

@@ -11,18 +11,30 @@ use zeroize::Zeroizing;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Grant(Zeroizing<String>);
 
-/// The digest of an alliance's grant, or of its having none: SHA-256 of `optional<grant>`. A motion for another grant says by
-/// it which one is to be replaced.
+/// Which grant of an alliance is to be replaced, or that it has none: SHA-256 of `optional<grant>`. By it, a motion for another
+/// grant says in whose place that is to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, TlsSerialize, TlsDeserialize, TlsSize)]
-pub struct GrantDigest([u8; 32]);
+pub struct ReplacedGrant([u8; 32]);
 
-impl GrantDigest {
-    /// The digest of a grant, or of none.
+impl ReplacedGrant {
+    /// This grant, or none.
     ///
     /// # Errors
     /// [`CryptoError::Bug`] only.
     pub fn of(grant: Option<&Grant>) -> Result<Self, CryptoError> {
         Ok(Self(Sha256::digest(&*Zeroizing::new(wire::encode(&grant.cloned())?)).into()))
+    }
+
+    /// The one with this digest.
+    #[must_use]
+    pub const fn from_bytes(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
+    /// The digest.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

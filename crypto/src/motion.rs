@@ -21,7 +21,7 @@
 
 use crate::alliance::{AllianceId, AllianceState, Role, Seat};
 use crate::credential::Person;
-use crate::grant::{Grant, GrantDigest};
+use crate::grant::{Grant, ReplacedGrant};
 use crate::identity::{Identity, IdentityKey};
 use crate::name::Name;
 use crate::rules::Rules;
@@ -130,7 +130,7 @@ pub enum Action {
     /// Another grant for the relay in use, or none, in the place of the one with this digest: where that has been replaced
     /// already, the motion is void.
     #[tls_codec(discriminant = 8)]
-    SetGrant(GrantDigest, Option<Grant>),
+    SetGrant(ReplacedGrant, Option<Grant>),
 }
 
 impl Action {
@@ -174,7 +174,7 @@ impl Action {
             Self::SetRules(rules) => after.rules = rules.clone(),
             Self::Rename(name) => after.name = name.clone(),
             Self::SetGrant(replaced, grant) => {
-                let current = GrantDigest::of(base.relay().ok()?.grant.as_ref()).ok()?;
+                let current = ReplacedGrant::of(base.relay().ok()?.grant.as_ref()).ok()?;
                 (current == *replaced).then_some(())?;
                 after = after.with_grant(grant.clone());
             }

@@ -15,7 +15,7 @@ use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Ro
 use twiza_crypto::content::{AuthorSeal, ContentKind};
 use twiza_crypto::credential::{self, Person};
 use twiza_crypto::epoch::Branch;
-use twiza_crypto::grant::{Grant, GrantDigest};
+use twiza_crypto::grant::{Grant, ReplacedGrant};
 use twiza_crypto::group::Group;
 use twiza_crypto::group::join::Joiner;
 use twiza_crypto::identity::{Identity, IdentityKey};
@@ -202,7 +202,7 @@ fn motions_and_their_approvals_are_frozen() {
         Action::Appoint(MotionId::from_bytes([6; 16]), one),
     ];
     assert_eq!(hex(&in_commits(actions.into())), frozen("motions in commits"));
-    let digest = |grant| GrantDigest::of(grant).expect("a digest");
+    let digest = |grant| ReplacedGrant::of(grant).expect("a digest");
     let (spring, secret) = (grant("spring"), grant("secret"));
     let grants = [
         Action::SetGrant(digest(Some(&spring)), Some(secret)),

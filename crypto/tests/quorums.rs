@@ -7,7 +7,7 @@ use proptest::sample::subsequence;
 use std::collections::BTreeSet;
 use twiza_crypto::alliance::{AllianceId, AllianceRelay, AllianceState, Claim, Role, Seat};
 use twiza_crypto::credential::Person;
-use twiza_crypto::grant::{Grant, GrantDigest};
+use twiza_crypto::grant::{Grant, ReplacedGrant};
 use twiza_crypto::identity::Identity;
 use twiza_crypto::judge::{CommitFacts, Refusal, judge};
 use twiza_crypto::ledger::{Ledger, Spent};
@@ -77,7 +77,7 @@ fn motion(id: u8, action: Action) -> Motion {
 
 /// A motion for a grant of an alliance that has `replaced`.
 fn set_grant(replaced: Option<Grant>, grant: Option<Grant>) -> Action {
-    Action::SetGrant(GrantDigest::of(replaced.as_ref()).expect("a digest"), grant)
+    Action::SetGrant(ReplacedGrant::of(replaced.as_ref()).expect("a digest"), grant)
 }
 
 fn grant() -> Grant {

@@ -16,6 +16,7 @@
 //! redemption context: tokens are taken ahead of time, and are good at one relay.
 
 use crate::encoding::{self, base64url_text};
+use crate::grant::GrantMark;
 use crate::{EncodingError, RelayAddress, RelayAddressError, RelayKey};
 use blind_rsa_signatures::{
     BlindSignature as RsaBlindSignature, BlindingResult, DefaultRng, KeyPairSha384PSSDeterministic,
@@ -60,6 +61,20 @@ pub enum TokenError {
 pub struct TokenKeyId([u8; 32]);
 
 base64url_text!(TokenKeyId, 32);
+
+impl TokenKeyId {
+    /// The id with these octets.
+    #[must_use]
+    pub const fn from_bytes(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
+    /// The octets of the id.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 /// What an issuer is asked to sign: it tells nothing about the token that it becomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -482,6 +497,12 @@ impl TokenGrant {
     #[must_use]
     pub fn is_one(grant: &str) -> bool {
         grant.contains("://")
+    }
+
+    /// The mark by which operators and members see that they mean the same grant.
+    #[must_use]
+    pub fn mark(&self) -> GrantMark {
+        GrantMark::of_tokens(self.issuer.key(), &self.key, &Sha256::digest(&self.secret).into())
     }
 }
 

@@ -5,7 +5,7 @@ use crate::store::Entry;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-use twiza_protocol::{AdmissionMode, GrantMark, OpenRequest, ProblemCode, RelayKey, TokenKey};
+use twiza_protocol::{AdmissionMode, OpenRequest, ProblemCode, RelayKey, TokenKey};
 
 /// SHA-256 of a grant. The relay keeps no grant itself, so a stolen settings file admits nobody. Grants are random
 /// and long, so their digests cannot be searched.
@@ -22,12 +22,6 @@ impl GrantDigest {
     /// The digest with these octets.
     pub(crate) const fn from_bytes(octets: [u8; 32]) -> Self {
         Self(octets)
-    }
-
-    /// The mark by which operators and members see that they mean the same grant.
-    #[must_use]
-    pub const fn mark(&self) -> GrantMark {
-        GrantMark::of_digest(&self.0)
     }
 
     /// The octets of the digest.

@@ -158,6 +158,58 @@ async fn of_two_grants_that_wait_the_later_counts() -> Result<()> {
     Ok(())
 }
 
+/// What could not be done, by the reasons that were told.
+async fn not_done(engine: &Engine, alliance: AllianceNumber) -> Result<Vec<String>> {
+    let entries = engine.entries(alliance, 0, false).await?;
+    let reasons = entries.into_iter().filter_map(|entry| match entry.item {
+        Item::Event(Event::NotDone { change, reason }) if change == "grant" => Some(reason),
+        _ => None,
+    });
+    Ok(reasons.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_grant_that_waits_is_not_lost_by_a_mistyped_one_after_it() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, ..) = two(&world).await?;
+    allow(&world, "autumn")?;
+    let paused = world.paused().await?;
+    for secret in ["autumn", "autunm"] {
+        let waits = amina.set_grant(of_amina, Some(&grant(secret)?)).await;
+        assert!(matches!(&waits, Err(error) if error.leaves_it_waiting()), "{waits:?}");
+    }
+    let world = paused.resumed().await?;
+    amina.sync(of_amina).await?;
+    assert_eq!(amina.right(of_amina).await?.grant, secret("autumn"));
+    assert_eq!(amina.outbox(of_amina).await?.changes, 0);
+    assert_eq!(not_done(&amina, of_amina).await?, ["grant-refused"]);
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_waited_does_not_come_back_over_one_that_others_gave_meanwhile() -> Result<()> {
+    let world = world().await?;
+    let (amina, of_amina, karim, of_karim) = two(&world).await?;
+    amina.set_role(of_amina, "Karim", Role::Organiser).await?;
+    for secret in ["autumn", "winter"] {
+        allow(&world, secret)?;
+    }
+    let paused = world.paused().await?;
+    let waits = amina.set_grant(of_amina, Some(&grant("autumn")?)).await;
+    assert!(matches!(&waits, Err(error) if error.leaves_it_waiting()), "{waits:?}");
+    let world = paused.resumed().await?;
+    karim.sync(of_karim).await?;
+    karim.set_grant(of_karim, Some(&grant("winter")?)).await?;
+    amina.sync(of_amina).await?;
+    assert_eq!(amina.right(of_amina).await?.grant, secret("winter"));
+    assert_eq!(not_done(&amina, of_amina).await?, ["grant-replaced"]);
+    amina.set_grant(of_amina, Some(&grant("autumn")?)).await.context("where it is asked for again")?;
+    assert_eq!(amina.right(of_amina).await?.grant, secret("autumn"));
+    world.stop().await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn where_two_organisations_decide_one_does_not_change_the_grant() -> Result<()> {
     let world = world().await?;
@@ -200,7 +252,9 @@ async fn a_motion_for_a_grant_is_void_once_another_has_taken_the_place() -> Resu
     let (amina, of_amina, karim, of_karim) = two_that_decide(&world).await?;
     for secret in ["autumn", "winter"] {
         allow(&world, secret)?;
-        assert!(matches!(propose(&amina, of_amina, secret).await?, Proposed::Open(_)));
+        let proposed = propose(&amina, of_amina, secret).await?;
+        assert!(matches!(proposed, Proposed::Open(_)));
+        assert_eq!(propose(&amina, of_amina, secret).await?, proposed, "once, however often it is said");
     }
     karim.sync(of_karim).await?;
     let [autumn, winter] = <[_; 2]>::try_from(karim.motions(of_karim).await?).expect("two motions");
@@ -209,10 +263,19 @@ async fn a_motion_for_a_grant_is_void_once_another_has_taken_the_place() -> Resu
     let late = karim.approve_motion(of_karim, autumn.number).await;
     assert!(is_refused(&late, Obstacle::MotionVoid), "{late:?}");
     amina.sync(of_amina).await?;
+    // Nor if the one that it was to replace comes back.
+    let again = karim.new_grant(of_karim, Some(grant("spring")?)).await?;
+    assert!(matches!(karim.propose(of_karim, again).await?, Proposed::Open(_)));
+    amina.sync(of_amina).await?;
+    let last = amina.motions(of_amina).await?.pop().context("a motion")?;
+    amina.approve_motion(of_amina, last.number).await?;
+    assert_eq!(amina.right(of_amina).await?.grant, secret("spring"));
+    karim.sync(of_karim).await?;
+    let late = karim.approve_motion(of_karim, autumn.number).await;
+    assert!(is_refused(&late, Obstacle::MotionVoid), "{late:?}");
     for (engine, alliance) in [(&amina, of_amina), (&karim, of_karim)] {
         let states: Vec<_> = engine.motions(alliance).await?.iter().map(|motion| motion.state).collect();
-        assert_eq!(states, [MotionState::Void, MotionState::Enacted]);
-        assert_eq!(engine.right(alliance).await?.grant, secret("winter"));
+        assert_eq!(states, [MotionState::Void, MotionState::Enacted, MotionState::Enacted]);
     }
     world.stop().await?;
     Ok(())

@@ -6,17 +6,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Barrier;
-use twiza_client::engine::AllianceNumber;
+use twiza_client::engine::{AllianceNumber, MotionView};
 use twiza_client::relay::{IssuerConnection, RelayError, Right};
+use twiza_client::store::motions::MotionState;
 use twiza_client::store::shown::ShownGrant;
 use twiza_client::{ClientError, Engine};
 use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::grant::Grant;
 use twiza_crypto::name::Name;
+use twiza_crypto::rules::{Quorums, Rules};
 use twiza_protocol::{
-    AdmissionMode, BlindSignature, GrantMark, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey,
-    Problem, ProblemCode, RelayAddress, RelayKey, RelaySigningKey, TokenGrant, TokenSigningKey, Transport,
+    AdmissionMode, BlindSignature, IssueRequest, Issued, IssuerDescribe, MailboxAddress, MailboxKey, Problem,
+    ProblemCode, RelayAddress, RelayKey, RelaySigningKey, TokenGrant, TokenKey, TokenSigningKey, Transport,
 };
 use twiza_tests::interposed::{Interposed, Interposer};
 use twiza_tests::{World, admit, texts};
@@ -39,13 +41,15 @@ struct Issuer {
     key: TokenSigningKey,
     manner: Mutex<Arc<Manner>>,
     requests: AtomicUsize,
+    described: AtomicUsize,
     shown: Mutex<HashMap<Vec<u8>, HashSet<MailboxAddress>>>,
 }
 
 impl Issuer {
     fn new() -> Result<Arc<Self>> {
         let (key, manner) = (TokenSigningKey::generate()?, Mutex::new(Arc::new(Manner::Honest)));
-        Ok(Arc::new(Self { key, manner, requests: AtomicUsize::default(), shown: Mutex::default() }))
+        let (requests, described) = (AtomicUsize::default(), AtomicUsize::default());
+        Ok(Arc::new(Self { key, manner, requests, described, shown: Mutex::default() }))
     }
 
     fn behave(&self, manner: Manner) {
@@ -93,6 +97,7 @@ struct Connection(Arc<Issuer>);
 #[async_trait]
 impl IssuerConnection for Connection {
     async fn describe(&self) -> Result<IssuerDescribe, RelayError> {
+        self.0.described.fetch_add(1, Ordering::SeqCst);
         let tokens_per_request_max = if let Manner::Few(few) = &*self.0.manner() { *few } else { 64 };
         let token_key = self.0.key.public().map_err(|_| RelayError::Protocol("no key"))?;
         Ok(IssuerDescribe {
@@ -124,10 +129,13 @@ impl IssuerConnection for Connection {
 }
 
 async fn world_of(issuer: &Issuer) -> Result<World> {
-    let key = issuer.key.public()?;
+    world_of_keys(vec![issuer.key.public()?]).await
+}
+
+async fn world_of_keys(keys: Vec<TokenKey>) -> Result<World> {
     World::with(Arc::new(twiza_relay::SystemClock), |settings| {
         settings.admission = AdmissionMode::Token;
-        settings.token_keys = vec![key];
+        settings.token_keys = keys;
     })
     .await
 }
@@ -246,8 +254,8 @@ async fn a_forgotten_alliance_leaves_no_tokens() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> Result<()> {
-    let (issuer, other) = (Issuer::new()?, Issuer::new()?);
-    let world = world_of(&issuer).await?;
+    let (issuer, other, strange) = (Issuer::new()?, Issuer::new()?, Issuer::new()?);
+    let world = world_of_keys(vec![issuer.key.public()?, other.key.public()?]).await?;
     let amina = amina(&world, &issuer).await?;
     let alliance = found(&amina, &world, &issuer, "Tawiza").await?;
     amina.sync(alliance).await?;
@@ -257,6 +265,11 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
     issuer.behave(Manner::Honest);
     let refused = amina.set_grant(alliance, Some(&other.grant("autumn")?)).await;
     assert!(matches!(refused, Err(ClientError::NotPossible(Obstacle::GrantRefused))), "{refused:?}");
+    let described = issuer.described.load(Ordering::SeqCst);
+    let refused = amina.set_grant(alliance, Some(&strange.grant("autumn")?)).await;
+    assert!(matches!(refused, Err(ClientError::NotPossible(Obstacle::GrantRefused))), "{refused:?}");
+    let asked = issuer.described.load(Ordering::SeqCst) - described;
+    assert_eq!(asked, 0, "an issuer whose tokens the relay does not take learns nothing");
     issuer.behave(Manner::UsedUp);
     let waits = amina.set_grant(alliance, Some(&issuer.grant("autumn")?)).await;
     assert!(matches!(waits, Err(ClientError::Relay(RelayError::Issuer(_)))), "{waits:?}");
@@ -264,10 +277,46 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
     amina.sync(alliance).await?;
     assert_eq!(amina.outbox(alliance).await?.changes, 0);
     let right = amina.right(alliance).await?;
-    let mark = GrantMark::of("autumn").to_string();
+    let mark = issuer.grant("autumn")?.expose().parse::<TokenGrant>()?.mark().to_string();
     assert_eq!(right.grant, ShownGrant::Tokens { issuer: "tokens.example:7443".to_owned(), mark });
     assert!(right.tokens.is_some_and(|tokens| tokens > 0), "in a purse of its own");
     amina.rotate(alliance).await?;
+    assert_eq!(issuer.shown_twice(), 0);
+    world.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_decides_about_a_grant_whose_issuer_does_not_answer() -> Result<()> {
+    let issuer = Issuer::new()?;
+    let world = world_of(&issuer).await?;
+    let amina = amina(&world, &issuer).await?;
+    let karim = world.person_by("Karim", "Amal", Interposed::by(Arc::new(Between(issuer.clone())))).await?;
+    let alliance = found(&amina, &world, &issuer, "Tawiza").await?;
+    let of_karim = admit(&amina, alliance, &karim).await?;
+    amina.set_role(alliance, "Karim", Role::Organiser).await?;
+    amina.set_rules(alliance, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
+    karim.sync(of_karim).await?;
+
+    issuer.behave(Manner::Few(1));
+    let action = amina.new_grant(alliance, Some(issuer.grant("autumn")?)).await?;
+    let untried = amina.propose(alliance, action.clone()).await;
+    assert!(matches!(untried, Err(ClientError::NotPossible(Obstacle::GrantUntried))), "{untried:?}");
+    assert!(amina.motions(alliance).await?.is_empty());
+    issuer.behave(Manner::Honest);
+    amina.propose(alliance, action).await?;
+    karim.sync(of_karim).await?;
+    let motion = karim.motions(of_karim).await?.pop().context("a motion")?;
+    issuer.behave(Manner::Few(1));
+    let untried = karim.approve_motion(of_karim, motion.number).await;
+    assert!(matches!(untried, Err(ClientError::NotPossible(Obstacle::GrantUntried))), "{untried:?}");
+    // One that has given all that there is today knows the grant.
+    issuer.behave(Manner::UsedUp);
+    karim.approve_motion(of_karim, motion.number).await?;
+    issuer.behave(Manner::Honest);
+    amina.sync(alliance).await?;
+    let is_enacted = |motions: Vec<MotionView>| motions.iter().any(|motion| motion.state == MotionState::Enacted);
+    assert!(is_enacted(amina.motions(alliance).await?));
     assert_eq!(issuer.shown_twice(), 0);
     world.stop().await?;
     Ok(())

@@ -23,7 +23,7 @@ example-twiza =
     twiza invite
     
     Exit codes: 0 done, 1 unforeseen, 2 wrongly typed, 3 not found, 4 not allowed,
-    5 the relay cannot be reached (what you sent waits), 6 passphrase, 7 do not trust this relay
+    5 the relay cannot be reached (what you sent waits) or does not take it, 6 passphrase, 7 do not trust this relay
 help-init = Make a profile: your name, your organisation, your keys
 example-init = twiza init --name Amina --organisation Nour
 arg-init-name = Your name, as others will see it
@@ -59,7 +59,7 @@ example-alliance-list = twiza alliance list
 arg-alliance-list-all = Those too that have ended
 help-alliance-show = Show how an alliance stands
 example-alliance-show = twiza alliance show --alliance Tawiza
-help-alliance-grant = Show the relay another secret from now on: whoever runs it gave you a new one, or somebody has the old one who should not. Its mark tells whether you mean the same one, and not what it is
+help-alliance-grant = Show the relay another secret from now on: whoever runs it gave you a new one, or somebody has the old one who should not. Its mark tells whether you mean the same one, and not what it is. Where several organisations decide, this proposes a motion
 example-alliance-grant =
     twiza alliance grant SECRET --alliance Tawiza
     TWIZA_GRANT=… twiza alliance grant --alliance Tawiza
@@ -114,7 +114,7 @@ example-remove =
 arg-remove-member = The member's name or number, from `twiza members`; a name of digits with @ before it
 arg-remove-everywhere = From all your alliances where this person is a member; --alliance says in which one the name is meant
 help-motion = Decide something with other organisations
-help-motion-propose = Ask the others to approve something; you approve it yourself
+help-motion-propose = Ask the others to approve something; you approve it yourself. (Rules, admissions and the secret for the relay are proposed by `twiza rules set`, `twiza approve` and `twiza alliance grant` themselves.)
 help-motion-propose-remove = Propose to remove a member
 example-motion-propose-remove = twiza motion propose remove Karim
 arg-motion-propose-remove-member = The member's name or number, from `twiza members`
@@ -418,6 +418,7 @@ event-grant = { $kind ->
 }
 event-motion = { $person } proposes motion { $number }: { $action }. Whoever has a say in it approves with `twiza motion approve { $number }`.
 event-motion-approved = { $person } approved motion { $number }.
+event-motion-void = Motion { $number } is over: what it asks for is done already, or something else has taken its place.
 event-motion-withdrawn = { $person } withdrew motion { $number }.
 event-approval-withdrawn = { $person } took back the approval of motion { $number }.
 event-motion-enacted = Motion { $number } is done; { $person } carried it out.
@@ -535,7 +536,9 @@ reason-motion-expired = The motion has expired: propose it again.
 reason-motion-spent = The motion was carried out before.
 reason-motion-void = It is done already, was withdrawn, or is no longer possible.
 reason-no-succession = The alliance's rules have no succession, or you are an organiser yourself.
-reason-grant-refused = The relay, or the issuer of tokens, does not take this: the secret is mistyped, of another kind than the relay asks for, or was taken back; or there is none, and the relay asks for one. The alliance goes on with what it had.
+reason-grant-refused = The relay, or the issuer of tokens, does not take this: the secret is mistyped, of another kind than the relay asks for, or was taken back; or there is none, and the relay asks for one. The alliance goes on with what it had. Ask whoever runs the relay, then give or propose another.
+reason-grant-replaced = Somebody has given the alliance another secret for its relay meanwhile, and it goes on with that. If yours is to take its place, give it again.
+reason-grant-untried = The issuer of tokens that the secret names does not say whether it takes it: it cannot be reached, or answers what makes no sense. Nobody should decide about a secret that was not tried: try again later, or ask whoever runs the relay.
 reason-rules-unsound = These rules contradict themselves: from 1 to 32 organisations, for the rules (--rules) never fewer than for anything else; and for a succession at least 2, with 1 to 3650 days.
 reason-undeliverable = Somebody else has the invitation and made its place unusable. If that person was let in, remove and invite again, by another way.
 reason-rules = The alliance's rules do not allow it.
@@ -560,7 +563,7 @@ error-mailbox-full = The relay takes no more for this alliance until its keys ch
 error-relay-busy = The relay is busy ({ $code }). Try again in a moment.
 error-mailbox-unknown = The relay does not know this place ({ $code }): it has expired, or was never there.
 error-relay-refused = The relay refuses ({ $code }).
-error-token-invalid = The relay does not take tokens of the issuer that the secret names: it takes another's by now, or the secret is for another relay. Ask whoever runs the relay; an organiser gives a new one with `twiza alliance grant`.
+error-token-invalid = The relay does not take tokens of the issuer that the secret names: the secret is mistyped, or for another relay, or the relay takes another's by now. Ask whoever runs the relay; an organiser gives a new one with `twiza alliance grant`.
 error-issuer-unreachable = The relay opens new places for tokens, and their issuer at { $host } cannot be reached: { $cause }. Try again later.
 error-issuer-wrong-pin = What answers at { $host } is not the issuer of tokens that the secret names: its key is another. Somebody may stand in between. Ask whoever runs the relay.
 error-issuer-grant-refused = The issuer of tokens does not accept your alliance's secret: it is mistyped, or whoever runs the relay has taken it back. Ask them; an organiser gives a new one with `twiza alliance grant`.

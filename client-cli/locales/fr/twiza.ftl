@@ -22,7 +22,7 @@ example-twiza =
     twiza invite
     
     Codes de sortie : 0 fait, 1 imprévu, 2 mal tapé, 3 introuvable, 4 non permis,
-    5 le relais est injoignable (ce que vous envoyez attend), 6 phrase secrète, 7 ne vous fiez pas à ce relais
+    5 le relais est injoignable (ce que vous envoyez attend) ou n'accepte pas, 6 phrase secrète, 7 ne vous fiez pas à ce relais
 help-init = Créer un profil : votre nom, votre organisation, vos clés
 example-init = twiza init --name Amina --organisation Nour
 arg-init-name = Votre nom, tel que les autres le verront
@@ -58,7 +58,7 @@ example-alliance-list = twiza alliance list
 arg-alliance-list-all = Aussi celles qui sont finies
 help-alliance-show = Montrer où en est une alliance
 example-alliance-show = twiza alliance show --alliance Tawiza
-help-alliance-grant = Montrer désormais un autre secret au relais : qui l'héberge vous en a donné un nouveau, ou l'ancien est en de mauvaises mains. Sa marque dit si vous parlez du même, sans dire lequel c'est
+help-alliance-grant = Montrer désormais un autre secret au relais : qui l'héberge vous en a donné un nouveau, ou l'ancien est en de mauvaises mains. Sa marque dit si vous parlez du même, sans dire lequel c'est. Là où plusieurs organisations décident, cela propose une motion
 example-alliance-grant =
     twiza alliance grant SECRET --alliance Tawiza
     TWIZA_GRANT=… twiza alliance grant --alliance Tawiza
@@ -113,7 +113,7 @@ example-remove =
 arg-remove-member = Le nom ou le numéro du membre, donné par `twiza members` ; un nom fait de chiffres, avec @ devant
 arg-remove-everywhere = De toutes vos alliances où cette personne est membre ; --alliance dit dans laquelle chercher le nom
 help-motion = Décider avec d'autres organisations
-help-motion-propose = Demander aux autres d'approuver quelque chose ; vous l'approuvez vous-même
+help-motion-propose = Demander aux autres d'approuver quelque chose ; vous l'approuvez vous-même. (Les règles, les entrées et le secret pour le relais sont proposés par `twiza rules set`, `twiza approve` et `twiza alliance grant` eux-mêmes.)
 help-motion-propose-remove = Proposer de retirer un membre
 example-motion-propose-remove = twiza motion propose remove Karim
 arg-motion-propose-remove-member = Le nom ou le numéro du membre, donné par `twiza members`
@@ -417,6 +417,7 @@ event-grant = { $kind ->
 }
 event-motion = { $person } propose la motion { $number } : { $action }. Qui a son mot à dire approuve avec `twiza motion approve { $number }`.
 event-motion-approved = { $person } a approuvé la motion { $number }.
+event-motion-void = La motion { $number } est close : ce qu'elle demande est déjà fait, ou autre chose a pris sa place.
 event-motion-withdrawn = { $person } a repris la motion { $number }.
 event-approval-withdrawn = { $person } a repris son approbation de la motion { $number }.
 event-motion-enacted = La motion { $number } est faite ; { $person } l'a exécutée.
@@ -534,7 +535,9 @@ reason-motion-expired = La motion a expiré : proposez-la de nouveau.
 reason-motion-spent = La motion a déjà été exécutée.
 reason-motion-void = C'est déjà fait, cela a été repris, ou ce n'est plus possible.
 reason-no-succession = Les règles de l'alliance n'ont pas de succession, ou vous organisez vous-même.
-reason-grant-refused = Le relais, ou l'émetteur de jetons, ne l'accepte pas : le secret est mal tapé, d'une autre sorte que celle que le relais demande, ou a été repris ; ou il n'y en a pas, et le relais en demande un. L'alliance continue avec ce qu'elle avait.
+reason-grant-refused = Le relais, ou l'émetteur de jetons, ne l'accepte pas : le secret est mal tapé, d'une autre sorte que celle que le relais demande, ou a été repris ; ou il n'y en a pas, et le relais en demande un. L'alliance continue avec ce qu'elle avait. Demandez à qui héberge le relais, puis donnez-en ou proposez-en un autre.
+reason-grant-replaced = Quelqu'un a donné entre-temps à l'alliance un autre secret pour son relais, et elle continue avec celui-là. Si le vôtre doit prendre sa place, donnez-le de nouveau.
+reason-grant-untried = L'émetteur de jetons que nomme le secret ne dit pas s'il l'accepte : il est injoignable, ou répond ce qui n'a pas de sens. Personne ne devrait décider d'un secret qui n'a pas été essayé : réessayez plus tard, ou demandez à qui héberge le relais.
 reason-rules-unsound = Ces règles se contredisent : de 1 à 32 organisations, pour les règles (--rules) jamais moins que pour le reste ; et pour une succession au moins 2, avec 1 à 3650 jours.
 reason-undeliverable = Quelqu'un d'autre a l'invitation et l'a rendue inutilisable. Si la personne est entrée, retirez-la et invitez-la de nouveau, par un autre moyen.
 reason-rules = Les règles de l'alliance ne le permettent pas.
@@ -559,7 +562,7 @@ error-mailbox-full = Le relais ne prend plus rien pour cette alliance tant que s
 error-relay-busy = Le relais est occupé ({ $code }). Réessayez dans un moment.
 error-mailbox-unknown = Le relais ne connaît pas cet endroit ({ $code }) : il a expiré, ou n'a jamais existé.
 error-relay-refused = Le relais refuse ({ $code }).
-error-token-invalid = Le relais n'accepte pas les jetons de l'émetteur que nomme le secret : il accepte désormais ceux d'un autre, ou le secret est pour un autre relais. Demandez à qui héberge le relais ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.
+error-token-invalid = Le relais n'accepte pas les jetons de l'émetteur que nomme le secret : le secret est mal tapé, ou pour un autre relais, ou le relais accepte désormais ceux d'un autre. Demandez à qui héberge le relais ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.
 error-issuer-unreachable = Le relais ouvre de nouveaux lieux contre des jetons, et leur émetteur { $host } est injoignable : { $cause }. Réessayez plus tard.
 error-issuer-wrong-pin = Ce qui répond à { $host } n'est pas l'émetteur de jetons que nomme le secret : sa clé est une autre. Quelqu'un s'est peut-être mis entre vous. Demandez à qui héberge le relais.
 error-issuer-grant-refused = L'émetteur de jetons n'accepte pas le secret de votre alliance : il est mal tapé, ou qui héberge le relais l'a repris. Demandez-leur ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.

@@ -136,15 +136,13 @@ async fn grant(context: &Context<'_>, granting: &Granting) -> Result<(), Failure
     let alliance = context.alliance(&engine, &granting.alliance).await?;
     // That the relay takes the present grant no more is why somebody gives it another.
     context.synchronise(&engine, alliance).await?;
-    let before = engine.right(alliance).await?;
     let set = engine.set_grant(alliance, grant.as_ref()).await;
     if motion::is_asked_for(&set) {
         let action = engine.new_grant(alliance, grant).await?;
         motion::propose(context, &engine, alliance, action).await?;
     } else {
-        context.or_waiting(&engine, alliance, set).await?;
+        let changed = context.or_waiting(&engine, alliance, set).await?;
         let right = engine.right(alliance).await?;
-        let changed = right.grant != before.grant;
         context.output.data(|| json!({ "right": right, "changed": changed }), || right_line(context, &right));
         if !changed {
             context.talk("grant-unchanged", &[]);

@@ -14,6 +14,7 @@ use crate::store::shown::{ShownAction, ShownGrant};
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::credential::Person;
+use twiza_crypto::grant::ReplacedGrant;
 use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{Change, Enacting};
 use twiza_crypto::group::join::JoinRequest;
@@ -160,7 +161,7 @@ impl Engine {
             return Ok(None);
         }
         if motion.action.applied(state, state).is_none() {
-            motions::set_state(step, found.id, MotionState::Void).await?;
+            void(step, row.id, &row.place, found.id).await?;
             return Ok(None);
         }
         let role = state.seat(&own).map(|seat| seat.role);
@@ -230,6 +231,9 @@ impl Engine {
             self.heard_organiser(step, at.alliance, facts.after.as_ref().unwrap_or(before)).await?;
         }
         if let Some(after) = &facts.after {
+            if after.relays.first() != before.relays.first() {
+                void_late_grants(step, at, after).await?;
+            }
             motions::note_claim(step, at.alliance, after.claim.map(|claim| claim.id), today).await?;
         }
         if let Some(verified) = &facts.motion
@@ -254,6 +258,28 @@ impl Engine {
             None => Ok(()),
         }
     }
+}
+
+/// Motions for another grant that were to replace one that has been replaced are void, also if that one should come back:
+/// whoever reads one commit and whoever reads many at once sees it alike.
+async fn void_late_grants(
+    step: &mut SqliteConnection,
+    at: &ReadAt<'_>,
+    after: &AllianceState,
+) -> Result<(), ClientError> {
+    let current = ReplacedGrant::of(after.relay()?.grant.as_ref())?;
+    for row in motions::open(step, at.alliance).await? {
+        if matches!(&row.motion.action, Action::SetGrant(replaced, _) if *replaced != current) {
+            void(step, at.alliance, at.place, row.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A motion is of no use any more, and that is said where it was proposed.
+async fn void(step: &mut SqliteConnection, alliance: i64, place: &Place, motion: i64) -> Result<(), ClientError> {
+    motions::set_state(step, motion, MotionState::Void).await?;
+    history::add_event(step, alliance, place, &Event::MotionVoid { number: motion }).await
 }
 
 /// A motion that needs nobody else any more: the rules were changed since.

@@ -140,26 +140,18 @@ impl Engine {
     /// Proposes something to the alliance, and approves it.
     ///
     /// # Errors
-    /// [`ClientError::NotPossible`] where it could not be enacted, or brings a grant that is refused;
-    /// [`ClientError::SuccessionEarly`];
-    /// [`ClientError::Relay`] where it waits in the outbox.
+    /// [`ClientError::NotPossible`] where it could not be enacted, or brings a grant that is refused or cannot be tried;
+    /// [`ClientError::SuccessionEarly`]; [`ClientError::Relay`] where it waits in the outbox.
     pub async fn propose(&self, alliance: AllianceNumber, action: Action) -> Result<Proposed, ClientError> {
+        // Asked for again: perhaps the answer did not reach whoever asked.
+        if let Some(number) = self.own_motion(alliance, &action).await? {
+            return Ok(Proposed::Open(number));
+        }
+        self.signed_motion(alliance, &action).await?;
         self.try_grant(alliance, &action).await?;
-        let mut step = self.store.begin().await?;
-        let Held { group, .. } = self.hold(&mut step, alliance.0).await?;
-        let state = group.alliance();
-        if !action.is_sound() {
-            return Err(Obstacle::TooMany.into());
-        }
-        if action.is_succession() {
-            self.check_silence(&mut step, alliance.0, &group, &action).await?;
-        }
-        let after = action.applied(state, state).ok_or(Obstacle::MotionVoid)?;
-        check_invariants(&after).map_err(Obstacle::from)?;
-        let expires = self.environment.clock.today().0.max(state.ledger.day).saturating_add(MOTION_DAYS);
-        let motion = Motion { id: MotionId::generate(&self.environment.random)?, expires, action };
-        let (id, approval) = (motion.id, motion.approve(&state.id, &self.profile.key)?);
-        step.commit().await?;
+        // Things may stand otherwise than when the relay was asked.
+        let (motion, approval) = self.signed_motion(alliance, &action).await?;
+        let id = motion.id;
         let said = self.say(alliance, &MessageBody::Motion(Box::new(motion), approval.signature)).await?;
         let found = motions::find(&mut *self.store.reader().await?, alliance.0, &id).await?;
         Ok(match (said, found) {
@@ -167,6 +159,39 @@ impl Engine {
             (IntentState::Done, Some(row)) => Proposed::Open(row.id),
             _ => Proposed::Waits,
         })
+    }
+
+    /// The motion by which one has asked for this already, if it can still be enacted.
+    async fn own_motion(&self, alliance: AllianceNumber, action: &Action) -> Result<Option<i64>, ClientError> {
+        let open = motions::open(&mut *self.store.reader().await?, alliance.0).await?;
+        let (own, today) = (self.profile.key.identity(), self.environment.clock.today().0);
+        let same =
+            |row: &&MotionRow| row.proposer == own && row.motion.action == *action && row.motion.expires >= today;
+        Ok(open.iter().find(same).map(|row| row.id))
+    }
+
+    /// A motion that could be enacted as things stand, with one's own approval.
+    async fn signed_motion(
+        &self,
+        alliance: AllianceNumber,
+        action: &Action,
+    ) -> Result<(Motion, Approval), ClientError> {
+        let mut step = self.store.begin().await?;
+        let Held { group, .. } = self.hold(&mut step, alliance.0).await?;
+        let state = group.alliance();
+        if !action.is_sound() {
+            return Err(Obstacle::TooMany.into());
+        }
+        if action.is_succession() {
+            self.check_silence(&mut step, alliance.0, &group, action).await?;
+        }
+        let after = action.applied(state, state).ok_or(Obstacle::MotionVoid)?;
+        check_invariants(&after).map_err(Obstacle::from)?;
+        let expires = self.environment.clock.today().0.max(state.ledger.day).saturating_add(MOTION_DAYS);
+        let motion = Motion { id: MotionId::generate(&self.environment.random)?, expires, action: action.clone() };
+        let approval = motion.approve(&state.id, &self.profile.key)?;
+        step.commit().await?;
+        Ok((motion, approval))
     }
 
     /// Every motion of an alliance, oldest first.
@@ -209,13 +234,23 @@ impl Engine {
     ///
     /// # Errors
     /// [`ClientError::UnknownMotion`]; [`ClientError::NotPossible`] where it is over, one has no say in it, or it brings a
-    /// grant that is refused;
-    /// [`ClientError::SuccessionEarly`]; [`ClientError::Relay`] where it waits in the outbox.
+    /// grant that is refused or cannot be tried; [`ClientError::SuccessionEarly`]; [`ClientError::Relay`] where it waits in the
+    /// outbox.
     pub async fn approve_motion(&self, alliance: AllianceNumber, number: i64) -> Result<MotionView, ClientError> {
+        let (motion, _) = self.signed_approval(alliance, number).await?;
+        self.try_grant(alliance, &motion.action).await?;
+        // Things may stand otherwise than when the relay was asked.
+        let (motion, approval) = self.signed_approval(alliance, number).await?;
+        self.say(alliance, &MessageBody::Approval(motion.id, approval.signature)).await?;
+        self.motion(alliance, number).await
+    }
+
+    /// A motion that one has a say in as things stand, with one's own approval.
+    async fn signed_approval(&self, alliance: AllianceNumber, number: i64) -> Result<(Motion, Approval), ClientError> {
         let mut step = self.store.begin().await?;
         let Held { group, .. } = self.hold(&mut step, alliance.0).await?;
         let row = motions::get(&mut step, alliance.0, number).await?.ok_or(ClientError::UnknownMotion(number))?;
-        let (state, motion) = (group.alliance(), &row.motion);
+        let (state, motion) = (group.alliance(), row.motion);
         match row.state {
             MotionState::Open => {}
             MotionState::Enacted => return Err(Obstacle::MotionSpent.into()),
@@ -228,14 +263,13 @@ impl Engine {
         if own.role < rank_of(&motion.action) {
             return Err(if own.role == Role::Observer { Obstacle::Observer } else { Obstacle::NotOrganiser }.into());
         }
+        motion.action.applied(state, state).ok_or(Obstacle::MotionVoid)?;
         if motion.action.is_succession() {
             self.check_silence(&mut step, alliance.0, &group, &motion.action).await?;
         }
         let approval = motion.approve(&state.id, &self.profile.key)?;
         step.commit().await?;
-        self.try_grant(alliance, &motion.action).await?;
-        self.say(alliance, &MessageBody::Approval(motion.id, approval.signature)).await?;
-        self.motion(alliance, number).await
+        Ok((motion, approval))
     }
 
     /// Takes a motion of one's own back, or one's approval of another's.

@@ -19,8 +19,8 @@ use sqlx::SqliteConnection;
 use std::time::Duration;
 use twiza_crypto::grant::Grant;
 use twiza_protocol::{
-    IssueRequest, MailboxAddress, MailboxKey, Opened, ProblemCode, RelayKey, TOKENS_AT_ONCE, Token, TokenGrant,
-    TokenKey,
+    IssueRequest, MailboxAddress, MailboxKey, Opened, Problem, ProblemCode, RelayKey, TOKENS_AT_ONCE, Token,
+    TokenGrant, TokenKey,
 };
 
 /// With fewer tokens than this, more are taken before long.
@@ -115,7 +115,7 @@ impl Engine {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let token = self.token_for(&purse, &address).await?;
+            let token = self.token_for(connection, &purse, &address).await?;
             let answer = connection.open(mailbox, Right::Token(&token)).await;
             let is_spent = code(&answer) == Some(ProblemCode::TokenSpent);
             if answer.is_ok() || is_spent {
@@ -134,9 +134,20 @@ impl Engine {
     }
 
     /// The token for a mailbox, which from now on is for no other.
-    async fn token_for(&self, purse: &Purse<'_>, mailbox: &MailboxAddress) -> Result<Token, ClientError> {
+    async fn token_for(
+        &self,
+        connection: &dyn RelayConnection,
+        purse: &Purse<'_>,
+        mailbox: &MailboxAddress,
+    ) -> Result<Token, ClientError> {
         if let Some(token) = self.assign_token(purse, mailbox).await? {
             return Ok(token);
+        }
+        // An issuer whose tokens the relay does not take is not even asked: it may be a cheat's, who wants to know whence people
+        // come.
+        let takes = connection.describe().await?.token_keys;
+        if !takes.iter().any(|key| key.id() == purse.grant.key) {
+            return Err(RelayError::Refused(Box::new(Problem::new(ProblemCode::TokenInvalid))).into());
         }
         self.take_tokens(purse).await?;
         self.assign_token(purse, mailbox).await?.ok_or_else(|| issuer_error(RelayError::Protocol("no tokens")))

@@ -17,7 +17,7 @@ use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
 use twiza_crypto::epoch::EpochKeys;
-use twiza_crypto::grant::Grant;
+use twiza_crypto::grant::{Grant, ReplacedGrant};
 use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::{Change, PendingCommit};
 use twiza_crypto::group::join::JoinRequest;
@@ -53,6 +53,26 @@ enum Prepared {
 /// can makes that commit first, and the texts of whoever leaves stay where they are.
 fn must_wait(group: &Group, want: &Want) -> bool {
     want.is_text() && group.has_departures()
+}
+
+/// Whether a wish is one's last word on the matter. What others have done meanwhile is not undone by a wish for a grant that
+/// was made before.
+async fn is_still_wanted(
+    step: &mut SqliteConnection,
+    row: &AllianceRow,
+    group: &Group,
+    intent: &Intent,
+) -> Result<bool, ClientError> {
+    let Want::SetGrant { replaced, grant } = &intent.want else { return Ok(true) };
+    let current = group.alliance().relay()?.grant.as_ref();
+    let is_given = current.map(Grant::expose) == grant.as_deref();
+    if is_given || ReplacedGrant::of(current)?.as_bytes() == replaced {
+        return Ok(true);
+    }
+    match outbox::gave_grant(step, row.id, current.map(Grant::expose)).await? {
+        Some(own) => Ok(own < intent.id),
+        None => Err(Obstacle::GrantReplaced.into()),
+    }
 }
 
 /// What an intent became.
@@ -217,12 +237,18 @@ impl Engine {
         }
         let held = self.hold(&mut step, alliance.0).await?;
         let waits_for_commit = intent.want.is_commit() && outbox::has_sealed_commit(&mut step, alliance.0).await?;
-        if waits_for_commit || must_wait(&held.group, &intent.want) {
+        let waits_for_grant = outbox::has_later_grant(&mut step, alliance.0, intent).await?;
+        if waits_for_commit || waits_for_grant || must_wait(&held.group, &intent.want) {
             return Ok(Prepared::Waits);
         }
         let Some((row, mut group)) = self.take(&mut step, held).await? else { return Ok(Prepared::Waits) };
         let keys = group.epoch_keys(row.relay.key(), row.place.branch)?;
-        let sealed = match self.seal_want(&mut step, &row, &mut group, &keys, &intent.want).await {
+        let sealed = match is_still_wanted(&mut step, &row, &group, intent).await {
+            Ok(true) => self.seal_want(&mut step, &row, &mut group, &keys, &intent.want).await,
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let sealed = match sealed {
             Ok(Some(sealed)) => sealed,
             Ok(None) => {
                 outbox::finish(&mut step, intent.id).await?;
@@ -301,12 +327,10 @@ impl Engine {
                 }
                 self.seal_commit(group, keys, &Change::SetRules(rules)).map(Some)
             }
-            Want::SetGrant { grant: wanted } => {
-                let grant = wanted.as_deref().map(Grant::new).transpose();
+            Want::SetGrant { grant, .. } => {
+                let grant = grant.as_deref().map(Grant::new).transpose();
                 let grant = grant.map_err(|_| corrupt("intent", "body", row.id))?;
-                let all = outbox::wanted_grants(step, row.id).await?;
-                let is_superseded = all.first().is_some_and(|latest| latest != wanted);
-                if group.alliance().relay()?.grant == grant || is_superseded {
+                if group.alliance().relay()?.grant == grant {
                     return Ok(None);
                 }
                 self.seal_commit(group, keys, &Change::SetGrant(grant)).map(Some)

@@ -2,6 +2,7 @@
 
 use super::{AllianceNumber, Engine, Held};
 use crate::ClientError;
+use crate::relay::RelayError;
 use crate::store::outbox::{self, Want};
 use crate::store::shown::ShownGrant;
 use crate::store::{groups, motions, recovery};
@@ -9,7 +10,8 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::AllianceState;
-use twiza_crypto::grant::{Grant, GrantDigest};
+use twiza_crypto::grant::{Grant, ReplacedGrant};
+use twiza_crypto::message::MessageBody;
 use twiza_crypto::motion::Action;
 use twiza_protocol::MailboxKey;
 
@@ -58,8 +60,7 @@ impl Engine {
         alliance: i64,
     ) -> Result<Vec<Grant>, ClientError> {
         let mut grants = wished(step, alliance).await?;
-        let motions = motions::open(step, alliance).await?.into_iter().map(|row| row.motion.action);
-        grants.extend(motions.filter_map(|action| if let Action::SetGrant(_, grant) = action { grant } else { None }));
+        grants.extend(self.grants_of_motions(step, alliance).await?);
         let mut states: Vec<AllianceState> = Vec::new();
         if let Some(rejoin) = recovery::rejoin(step, alliance).await? {
             states.push(rejoin.bearings.state);
@@ -74,40 +75,66 @@ impl Engine {
         Ok(grants)
     }
 
+    /// The grants of motions that are open, or on their way.
+    async fn grants_of_motions(&self, step: &mut SqliteConnection, alliance: i64) -> Result<Vec<Grant>, ClientError> {
+        let said = outbox::open_intents(step, alliance).await?.into_iter().filter_map(|intent| match intent.want {
+            Want::Say { kind, body, .. } => match MessageBody::from_parts(kind, body) {
+                Ok(MessageBody::Motion(motion, _)) => Some(*motion),
+                _ => None,
+            },
+            _ => None,
+        });
+        let open = motions::open(step, alliance).await?.into_iter().map(|row| row.motion);
+        let today = self.environment.clock.today().0;
+        let actions = said.chain(open).filter(|motion| motion.expires >= today).map(|motion| motion.action);
+        Ok(actions.filter_map(|action| if let Action::SetGrant(_, grant) = action { grant } else { None }).collect())
+    }
+
     /// Another grant in the place of the one that the alliance has, as a motion says it.
     ///
     /// # Errors
     /// [`ClientError::NotActive`].
     pub async fn new_grant(&self, alliance: AllianceNumber, grant: Option<Grant>) -> Result<Action, ClientError> {
         let Held { group, .. } = self.held(alliance).await?;
-        let replaced = GrantDigest::of(group.alliance().relay()?.grant.as_ref())?;
+        let replaced = ReplacedGrant::of(group.alliance().relay()?.grant.as_ref())?;
         Ok(Action::SetGrant(replaced, grant))
     }
 
-    /// Sees whether the relay, and the issuer where there is one, take the grant that a motion brings, by opening a mailbox
-    /// that is used for nothing: none of the alliance's is shown together with it. Whether they answer at all is not asked
-    /// here: whoever enacts the motion finds out.
+    /// Sees whether the relay, and the issuer where there is one, take the grant that a motion brings: by opening a mailbox that
+    /// is used for nothing, on a connection on which no other is shown. Where the relay cannot be reached, nobody can tell,
+    /// and whoever enacts the motion finds out.
+    ///
+    /// # Errors
+    /// [`ClientError::NotPossible`] with [`Obstacle::GrantRefused`], and with [`Obstacle::GrantUntried`] where the relay asks for
+    /// tokens and their issuer does not say that it gives any: a motion waits for nothing but people, so they can wait for it.
     pub(super) async fn try_grant(&self, alliance: AllianceNumber, action: &Action) -> Result<(), ClientError> {
         let Action::SetGrant(_, grant) = action else { return Ok(()) };
-        let connection = self.connection(&self.active_row(alliance).await?)?;
+        let row = self.active_row(alliance).await?;
+        let connection = self.environment.connector.connect(&row.relay)?;
         let mailbox = MailboxKey::from_seed(&self.environment.random.array()?);
         match self.open_with(&*connection, &mailbox, grant.as_slice()).await {
             Err(ClientError::Relay(error)) if error.is_wrong_right() => Err(Obstacle::GrantRefused.into()),
+            // It knows the grant.
+            Err(ClientError::Relay(error)) if error.is_used_up() => Ok(()),
+            Err(ClientError::Relay(RelayError::Issuer(_))) => Err(Obstacle::GrantUntried.into()),
             Ok(_) | Err(ClientError::Relay(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     /// Opens mailboxes by another grant from the next epoch on, or by none, where one's own organisation may decide so
-    /// alone. A relay that asks for one, and the issuer where there is one, take it first, or nothing changes.
+    /// alone; tells whether that is another than before. A relay that asks for one, and the issuer where there is one, take it first, or nothing changes.
     ///
     /// # Errors
     /// [`ClientError::NotPossible`] with [`twiza_crypto::Obstacle::ApprovalsMissing`] where it takes a motion, and with
     /// [`twiza_crypto::Obstacle::GrantRefused`] where the relay or the issuer does not take the grant;
     /// [`ClientError::Relay`] where it waits in the outbox.
-    pub async fn set_grant(&self, alliance: AllianceNumber, grant: Option<&Grant>) -> Result<(), ClientError> {
+    pub async fn set_grant(&self, alliance: AllianceNumber, grant: Option<&Grant>) -> Result<bool, ClientError> {
+        let Held { group, .. } = self.held(alliance).await?;
+        let current = group.alliance().relay()?.grant.as_ref();
+        let (is_new, replaced) = (current != grant, *ReplacedGrant::of(current)?.as_bytes());
         let grant = grant.map(|grant| grant.expose().to_owned());
-        self.wish(alliance, &Want::SetGrant { grant }).await?;
-        Ok(())
+        self.wish(alliance, &Want::SetGrant { replaced, grant }).await?;
+        Ok(is_new)
     }
 }

@@ -87,6 +87,12 @@ impl RelayError {
         }
     }
 
+    /// Whether an issuer knows the grant and has given all the tokens that there are for it now.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        matches!(self, Self::Issuer(error) if error.code() == Some(ProblemCode::TokensUsedUp))
+    }
+
     /// The relay's code, if it refused.
     #[must_use]
     pub fn code(&self) -> Option<ProblemCode> {

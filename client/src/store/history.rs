@@ -145,6 +145,11 @@ pub enum Event {
         /// Who.
         person: ShownPerson,
     },
+    /// A motion is of no use any more: what it asks for is done, or cannot be done.
+    MotionVoid {
+        /// Which.
+        number: i64,
+    },
     /// Somebody took its approval of a motion back.
     ApprovalWithdrawn {
         /// Which.

@@ -22,8 +22,8 @@ pub(crate) enum Want {
     Enact { motion: i64 },
     /// Set other rules, in their encoding.
     SetRules { rules: Vec<u8> },
-    /// Show the relay another grant from the next epoch on, or none.
-    SetGrant { grant: Option<String> },
+    /// Show the relay another grant from the next epoch on, or none, in the place of the one with this digest.
+    SetGrant { replaced: [u8; 32], grant: Option<String> },
     /// Remove somebody.
     Remove { identity: [u8; 32] },
     /// Give somebody another role.
@@ -37,6 +37,11 @@ pub(crate) enum Want {
 }
 
 impl Want {
+    /// The grant, or none, that it gives an alliance.
+    fn grant(self) -> Option<Option<String>> {
+        if let Self::SetGrant { grant, .. } = self { Some(grant) } else { None }
+    }
+
     /// Whether it is something to say.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Self::Send { .. } | Self::Say { .. })
@@ -126,8 +131,37 @@ pub(crate) async fn wanted_grants(
     alliance: i64,
 ) -> Result<Vec<Option<String>>, ClientError> {
     let open = open_intents(connection, alliance).await?.into_iter().rev();
-    let grants = open.filter_map(|intent| if let Want::SetGrant { grant } = intent.want { Some(grant) } else { None });
-    Ok(grants.collect())
+    Ok(open.filter_map(|intent| intent.want.grant()).collect())
+}
+
+/// Whether a wish for a grant waits for a later one, which counts first.
+pub(crate) async fn has_later_grant(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    intent: &Intent,
+) -> Result<bool, ClientError> {
+    let open = open_intents(connection, alliance).await?;
+    Ok(matches!(intent.want, Want::SetGrant { .. })
+        && open.iter().any(|later| later.id > intent.id && matches!(later.want, Want::SetGrant { .. })))
+}
+
+/// The newest wish of one's own that gave an alliance this grant.
+pub(crate) async fn gave_grant(
+    connection: &mut SqliteConnection,
+    alliance: i64,
+    grant: Option<&str>,
+) -> Result<Option<i64>, ClientError> {
+    let query = sqlx::query(
+        "select * from intent
+         where alliance = ? and state = 'done' and json_extract(body, '$.want') = 'set_grant' order by id desc",
+    );
+    for row in query.bind(alliance).fetch_all(connection).await? {
+        let Intent { id, want, .. } = convert(&row)?;
+        if want.grant().is_some_and(|given| given.as_deref() == grant) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 pub(crate) async fn intent(connection: &mut SqliteConnection, id: i64) -> Result<Option<Intent>, ClientError> {

@@ -98,7 +98,7 @@ impl From<Option<&Grant>> for ShownGrant {
             Some(grant) if TokenGrant::is_one(grant) => match grant.parse::<TokenGrant>() {
                 Ok(grant) => Self::Tokens {
                     issuer: format!("{}:{}", grant.issuer.host(), grant.issuer.port()),
-                    mark: GrantMark::of(&grant.secret).to_string(),
+                    mark: grant.mark().to_string(),
                 },
                 Err(_) => Self::Damaged,
             },

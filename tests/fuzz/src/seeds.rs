@@ -9,7 +9,7 @@ use twiza_crypto::alliance::{AllianceRelay, Role};
 use twiza_crypto::bearings::Bearings;
 use twiza_crypto::content::{AuthorSeal, Content, ContentKind};
 use twiza_crypto::epoch::Branch;
-use twiza_crypto::grant::{Grant, GrantDigest};
+use twiza_crypto::grant::{Grant, ReplacedGrant};
 use twiza_crypto::group::Group;
 use twiza_crypto::group::commit::Change;
 use twiza_crypto::group::join::{JoinRequest, Joiner, enter};
@@ -231,7 +231,7 @@ fn of_deciding(member: &Group, commit: &[u8], seal: &AuthorSeal) -> Result<Seeds
     let motion =
         Motion { id: MotionId::from_bytes([7; 16]), expires: 20_700, action: Action::Rename(Name::new("Tiwizi")?) };
     let approval = motion.approve(&member.alliance().id, &fixture::inviter())?;
-    let action = Action::SetGrant(GrantDigest::of(None)?, Some(Grant::new("autumn")?));
+    let action = Action::SetGrant(ReplacedGrant::of(None)?, Some(Grant::new("autumn")?));
     let size = twiza_crypto::seal::commit_frame_size(2);
     let frames = seal_payload(&keys.frame, ContentKind::Commit, commit, Some(seal), size, &seeded(35))?;
     let before = Chain::start(&address);

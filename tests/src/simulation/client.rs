@@ -219,7 +219,9 @@ async fn carry_out(engine: &Engine, operation: &Operation, relay: &RelayAddress)
         }
         Operation::Remove { alliance, member } => drop(engine.remove(*alliance, member).await?),
         Operation::SetRole { alliance, member, role } => drop(engine.set_role(*alliance, member, *role).await?),
-        Operation::SetGrant { alliance, grant } => engine.set_grant(*alliance, Grant::new(grant).ok().as_ref()).await?,
+        Operation::SetGrant { alliance, grant } => {
+            engine.set_grant(*alliance, Grant::new(grant).ok().as_ref()).await.map(|_| ())?;
+        }
         Operation::Leave { alliance } => engine.leave(*alliance).await?,
         Operation::Reopen { alliance } => engine.reopen(*alliance).await?,
         Operation::Rejoin { alliance } => drop(engine.rejoin(*alliance).await?),

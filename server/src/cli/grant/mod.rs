@@ -4,9 +4,10 @@ mod list;
 mod new;
 mod revoke;
 
+use crate::admission::GrantDigest;
 use crate::settings::Settings;
 use clap::Subcommand;
-use twiza_protocol::AdmissionMode;
+use twiza_protocol::{AdmissionMode, GrantMark};
 
 /// Arguments of `grant`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,16 @@ enum Command {
     List(list::Arguments),
     /// Take a grant back: from this moment on it opens no mailbox
     Revoke(revoke::Arguments),
+}
+
+/// The mark by which operators and members see that they mean the same grant.
+fn mark(settings: &Settings, secret: &GrantDigest) -> anyhow::Result<GrantMark> {
+    let folder = settings.folder();
+    if !folder.is_issuer() {
+        return Ok(GrantMark::of_digest(secret.as_bytes()));
+    }
+    let (issuer, key) = (folder.read_key()?.public(), folder.read_token_key()?.public()?.id());
+    Ok(GrantMark::of_tokens(&issuer, &key, secret.as_bytes()))
 }
 
 /// Whether grants are of any use here.

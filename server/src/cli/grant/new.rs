@@ -2,7 +2,7 @@
 
 use crate::admission::GrantDigest;
 use crate::calendar;
-use crate::cli::{Data, print, say};
+use crate::cli::{Data, grant, print, say};
 use crate::clock::{Clock, SystemClock};
 use crate::grants::{self, Grant};
 use crate::run;
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let grant = if is_issuer { Zeroizing::new(for_tokens(&settings, &secret)?) } else { secret.clone() };
     let made = calendar::written(SystemClock.now().day());
     let sha256 = GrantDigest::of(&secret);
-    let mark = sha256.mark().to_string();
+    let mark = grant::mark(&settings, &sha256)?.to_string();
     let kept = Grant { label: arguments.label.clone(), sha256, made };
     grants::add(&settings.folder().grants(), kept)?;
     if arguments.json {

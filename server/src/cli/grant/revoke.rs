@@ -3,6 +3,7 @@
 use crate::cli::{Data, grant, print, say};
 use crate::grants;
 use crate::settings::Settings;
+use serde_json::json;
 
 /// Arguments of `grant revoke`.
 #[derive(Debug, clap::Args)]
@@ -17,16 +18,23 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let settings = Settings::load(&arguments.data.folder())?;
-    let left = grants::revoke(&settings.folder().grants(), &arguments.label)? + settings.grants_sha256.len();
+    let folder = arguments.data.folder();
+    // Before anything else that could go wrong: whoever takes a grant back may be in a hurry.
+    let left = grants::revoke(&folder.grants(), &arguments.label)?;
+    let settings = Settings::load(&folder);
+    let left = settings.as_ref().map(|settings| left + settings.grants_sha256.len());
     if arguments.json {
-        print(&serde_json::json!({ "version": 1, "revoked": arguments.label, "grants_left": left }).to_string())?;
+        print(&json!({ "version": 1, "revoked": arguments.label, "grants_left": left.as_ref().ok() }).to_string())?;
+    }
+    if settings.as_ref().is_ok_and(|settings| !grant::is_asked_for(settings)) {
+        say("It is gone. This relay asks for no grant: anybody opens mailboxes, or whoever has a token.");
+        return Ok(());
     }
     say(
         "It opens no new mailbox from now on, also at a running relay. Mailboxes that were opened with it go on until they",
     );
     say("expire: the relay does not know which those are.");
-    if left == 0 && grant::is_asked_for(&settings) {
+    if left.is_ok_and(|left| left == 0) {
         say(
             "It was the last one: nobody opens anything new until you make another, with `twiza-relay grant new LABEL`.",
         );
