@@ -133,6 +133,7 @@ impl Engine {
         let Held { group, .. } = self.held(alliance).await?;
         let current = group.alliance().relay()?.grant.as_ref();
         let (is_new, replaced) = (current != grant, *ReplacedGrant::of(current)?.as_bytes());
+        drop(group);
         let grant = grant.map(|grant| grant.expose().to_owned());
         self.wish(alliance, &Want::SetGrant { replaced, grant }).await?;
         Ok(is_new)

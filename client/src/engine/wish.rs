@@ -84,6 +84,8 @@ impl Engine {
         }
         let intent = outbox::add_intent(&mut step, row.id, want).await?;
         step.commit().await?;
+        // Whoever changes the group next takes it out of memory, and reads the store where somebody still has it.
+        drop(group);
         let report = self.sync(alliance).await?;
         let tried = outbox::intent(&mut *self.store.reader().await?, intent).await?;
         match tried.map(|intent| (intent.state, intent.failure)) {

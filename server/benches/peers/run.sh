@@ -6,7 +6,7 @@
 #
 # TWIZA_BENCH_DIR names a folder on the disk to be measured. Redis and NATS come from Debian (redis-server, redis-tools,
 # nats-server); NATS syncs always from 2.10 on (Debian 13), and an older one is left out. The transport of a peer comes by
-# `cargo install nostr-rs-relay --locked`, and the library that signs for it by `pip install coincurve`. What is not on the
+# `cargo install nostr-rs-relay` (its lock file is too old for Rust 1.95), and the library that signs for it by `pip install coincurve`. What is not on the
 # PATH is left out, too. None has TLS here, as none has by default; nostr-rs-relay checks a signature for each event, as the
 # relay does, and its answer does not wait for the disk (SQLite with synchronous=NORMAL).
 set -euo pipefail
