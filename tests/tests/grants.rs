@@ -276,6 +276,9 @@ async fn a_motion_for_a_grant_is_void_once_another_has_taken_the_place() -> Resu
     for (engine, alliance) in [(&amina, of_amina), (&karim, of_karim)] {
         let states: Vec<_> = engine.motions(alliance).await?.iter().map(|motion| motion.state).collect();
         assert_eq!(states, [MotionState::Void, MotionState::Enacted, MotionState::Enacted]);
+        let entries = engine.entries(alliance, 0, false).await?;
+        let over = entries.iter().filter(|entry| matches!(entry.item, Item::Event(Event::MotionVoid { .. }))).count();
+        assert_eq!(over, 1, "and that is told once");
     }
     world.stop().await?;
     Ok(())

@@ -231,9 +231,6 @@ impl Engine {
             self.heard_organiser(step, at.alliance, facts.after.as_ref().unwrap_or(before)).await?;
         }
         if let Some(after) = &facts.after {
-            if after.relays.first() != before.relays.first() {
-                void_late_grants(step, at, after).await?;
-            }
             motions::note_claim(step, at.alliance, after.claim.map(|claim| claim.id), today).await?;
         }
         if let Some(verified) = &facts.motion
@@ -242,6 +239,9 @@ impl Engine {
             motions::set_state(step, found.id, MotionState::Enacted).await?;
             let event = Event::MotionEnacted { number: found.id, by };
             history::add_event(step, at.alliance, at.place, &event).await?;
+        }
+        if let Some(after) = facts.after.as_ref().filter(|after| after.relays.first() != before.relays.first()) {
+            void_late_grants(step, at, after).await?;
         }
         Ok(())
     }

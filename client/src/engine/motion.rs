@@ -143,11 +143,11 @@ impl Engine {
     /// [`ClientError::NotPossible`] where it could not be enacted, or brings a grant that is refused or cannot be tried;
     /// [`ClientError::SuccessionEarly`]; [`ClientError::Relay`] where it waits in the outbox.
     pub async fn propose(&self, alliance: AllianceNumber, action: Action) -> Result<Proposed, ClientError> {
+        self.signed_motion(alliance, &action).await?;
         // Asked for again: perhaps the answer did not reach whoever asked.
         if let Some(number) = self.own_motion(alliance, &action).await? {
             return Ok(Proposed::Open(number));
         }
-        self.signed_motion(alliance, &action).await?;
         self.try_grant(alliance, &action).await?;
         // Things may stand otherwise than when the relay was asked.
         let (motion, approval) = self.signed_motion(alliance, &action).await?;

@@ -123,7 +123,8 @@ impl Engine {
     }
 
     /// Opens mailboxes by another grant from the next epoch on, or by none, where one's own organisation may decide so
-    /// alone; tells whether that is another than before. A relay that asks for one, and the issuer where there is one, take it first, or nothing changes.
+    /// alone; tells whether that is another than before. A relay that asks for one, and the issuer where there is one, take it
+    /// first, or nothing changes.
     ///
     /// # Errors
     /// [`ClientError::NotPossible`] with [`twiza_crypto::Obstacle::ApprovalsMissing`] where it takes a motion, and with

@@ -84,7 +84,7 @@ pub enum ShownGrant {
     Tokens {
         /// Whose: host and port.
         issuer: String,
-        /// The [`GrantMark`] of the grant's secret.
+        /// Its [`GrantMark`].
         mark: String,
     },
     /// By tokens, of nobody knows whom: the grant is not whole.
