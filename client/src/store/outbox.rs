@@ -140,9 +140,12 @@ pub(crate) async fn has_later_grant(
     alliance: i64,
     intent: &Intent,
 ) -> Result<bool, ClientError> {
+    let gives_one = |intent: &Intent| matches!(intent.want, Want::SetGrant { .. });
+    if !gives_one(intent) {
+        return Ok(false);
+    }
     let open = open_intents(connection, alliance).await?;
-    Ok(matches!(intent.want, Want::SetGrant { .. })
-        && open.iter().any(|later| later.id > intent.id && matches!(later.want, Want::SetGrant { .. })))
+    Ok(open.iter().any(|later| later.id > intent.id && gives_one(later)))
 }
 
 /// The newest wish of one's own that gave an alliance this grant.
