@@ -149,6 +149,15 @@ async fn amina(world: &World, issuer: &Arc<Issuer>) -> Result<Engine> {
     world.person_by("Amina", "Nour", Interposed::by(Arc::new(Between(issuer.clone())))).await
 }
 
+/// Amina, who founded an alliance, and Karim, whom she let in.
+async fn two(world: &World, issuer: &Arc<Issuer>) -> Result<(Engine, AllianceNumber, Engine, AllianceNumber)> {
+    let amina = amina(world, issuer).await?;
+    let karim = world.person_by("Karim", "Amal", Interposed::by(Arc::new(Between(issuer.clone())))).await?;
+    let alliance = found(&amina, world, issuer, "Tawiza").await?;
+    let of_karim = admit(&amina, alliance, &karim).await?;
+    Ok((amina, alliance, karim, of_karim))
+}
+
 /// Uses up what is in the purse.
 async fn spend_all(engine: &Engine, alliance: AllianceNumber, issuer: &Issuer) -> Result<()> {
     issuer.behave(Manner::UsedUp);
@@ -290,10 +299,7 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
 async fn nobody_decides_about_a_grant_whose_issuer_does_not_answer() -> Result<()> {
     let issuer = Issuer::new()?;
     let world = world_of(&issuer).await?;
-    let amina = amina(&world, &issuer).await?;
-    let karim = world.person_by("Karim", "Amal", Interposed::by(Arc::new(Between(issuer.clone())))).await?;
-    let alliance = found(&amina, &world, &issuer, "Tawiza").await?;
-    let of_karim = admit(&amina, alliance, &karim).await?;
+    let (amina, alliance, karim, of_karim) = two(&world, &issuer).await?;
     amina.set_role(alliance, "Karim", Role::Organiser).await?;
     amina.set_rules(alliance, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
     karim.sync(of_karim).await?;
@@ -326,10 +332,7 @@ async fn nobody_decides_about_a_grant_whose_issuer_does_not_answer() -> Result<(
 async fn a_grant_that_waits_for_its_issuer_keeps_nobody_from_leaving() -> Result<()> {
     let issuer = Issuer::new()?;
     let world = world_of(&issuer).await?;
-    let amina = amina(&world, &issuer).await?;
-    let karim = world.person_by("Karim", "Amal", Interposed::by(Arc::new(Between(issuer.clone())))).await?;
-    let alliance = found(&amina, &world, &issuer, "Tawiza").await?;
-    let of_karim = admit(&amina, alliance, &karim).await?;
+    let (amina, alliance, karim, of_karim) = two(&world, &issuer).await?;
     amina.sync(alliance).await?;
     karim.sync(of_karim).await?;
     issuer.behave(Manner::UsedUp);

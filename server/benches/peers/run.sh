@@ -6,9 +6,10 @@
 #
 # TWIZA_BENCH_DIR names a folder on the disk to be measured. Redis and NATS come from Debian (redis-server, redis-tools,
 # nats-server); NATS syncs always from 2.10 on (Debian 13), and an older one is left out. The transport of a peer comes by
-# `cargo install nostr-rs-relay` (its lock file is too old for Rust 1.95), and the library that signs for it by `pip install coincurve`. What is not on the
-# PATH is left out, too. None has TLS here, as none has by default; nostr-rs-relay checks a signature for each event, as the
-# relay does, and its answer does not wait for the disk (SQLite with synchronous=NORMAL).
+# `cargo install nostr-rs-relay` (its lock file is too old for today's Rust), and the library that signs for it by
+# `pip install coincurve`. What is not on the PATH is left out, too. None has TLS here, as none has by default; nostr-rs-relay
+# checks a signature for each event, as the relay does, and its answer does not wait for the disk (SQLite with
+# synchronous=NORMAL).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 folder=$(mktemp -d "${TWIZA_BENCH_DIR:-.}/peers.XXXXXX")
