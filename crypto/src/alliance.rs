@@ -228,6 +228,12 @@ impl AllianceState {
         self.relays.first().ok_or(CryptoError::Bug("an alliance without a relay"))
     }
 
+    /// The grant for the relay in use, where there is one.
+    #[must_use]
+    pub fn grant(&self) -> Option<&Grant> {
+        self.relays.first().and_then(|relay| relay.grant.as_ref())
+    }
+
     /// How many organisers there are.
     #[must_use]
     pub fn organisers(&self) -> usize {

@@ -25,12 +25,6 @@ impl ReplacedGrant {
         Ok(Self(Sha256::digest(&*Zeroizing::new(wire::encode(&grant.cloned())?)).into()))
     }
 
-    /// The one with this digest.
-    #[must_use]
-    pub const fn from_bytes(octets: [u8; 32]) -> Self {
-        Self(octets)
-    }
-
     /// The digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

@@ -174,7 +174,7 @@ impl Action {
             Self::SetRules(rules) => after.rules = rules.clone(),
             Self::Rename(name) => after.name = name.clone(),
             Self::SetGrant(replaced, grant) => {
-                let current = ReplacedGrant::of(base.relay().ok()?.grant.as_ref()).ok()?;
+                let current = ReplacedGrant::of(base.grant()).ok()?;
                 (current == *replaced).then_some(())?;
                 after = after.with_grant(grant.clone());
             }

@@ -10,7 +10,7 @@ use crate::store::history::{self, Event, ShownPerson};
 use crate::store::invitations::{self, InvitationStatus};
 use crate::store::motions::{self, MotionRow, MotionState};
 use crate::store::outbox::{self, Intent, RotateCause, Want};
-use crate::store::shown::{ShownAction, ShownGrant};
+use crate::store::shown::ShownAction;
 use sqlx::SqliteConnection;
 use twiza_crypto::alliance::{AllianceState, Role};
 use twiza_crypto::credential::Person;
@@ -267,7 +267,7 @@ async fn void_late_grants(
     at: &ReadAt<'_>,
     after: &AllianceState,
 ) -> Result<(), ClientError> {
-    let current = ReplacedGrant::of(after.relay()?.grant.as_ref())?;
+    let current = ReplacedGrant::of(after.grant())?;
     for row in motions::open(step, at.alliance).await? {
         if matches!(&row.motion.action, Action::SetGrant(replaced, _) if *replaced != current) {
             void(step, at.alliance, at.place, row.id).await?;
@@ -356,7 +356,7 @@ pub(super) fn describe_agreement(
         events.push(Event::Renamed { name: after.name.as_str().to_owned(), by: by.clone() });
     }
     if after.relays.first() != before.relays.first() {
-        events.push(Event::GrantChanged { grant: ShownGrant::of_alliance(after), by: by.clone() });
+        events.push(Event::GrantChanged { grant: after.grant().into(), by: by.clone() });
     }
     match (before.claim, after.claim) {
         (old, Some(claim)) if old != Some(claim) => {

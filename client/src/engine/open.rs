@@ -180,7 +180,7 @@ impl Engine {
     /// Takes more tokens where it is time to. An issuer that has none is asked again some time.
     pub(super) async fn restock(&self, alliance: AllianceNumber) -> Result<(), ClientError> {
         let Held { row, group } = self.held(alliance).await?;
-        let Some(grant) = group.alliance().relay()?.grant.as_ref().filter(|grant| is_for_tokens(grant)) else {
+        let Some(grant) = group.alliance().grant().filter(|grant| is_for_tokens(grant)) else {
             return Ok(());
         };
         let purse = Purse::of(grant, row.relay.key())?;

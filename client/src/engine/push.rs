@@ -64,7 +64,7 @@ async fn is_still_wanted(
     intent: &Intent,
 ) -> Result<bool, ClientError> {
     let Want::SetGrant { replaced, grant } = &intent.want else { return Ok(true) };
-    let current = group.alliance().relay()?.grant.as_ref();
+    let current = group.alliance().grant();
     let is_given = current.map(Grant::expose) == grant.as_deref();
     if is_given || ReplacedGrant::of(current)?.as_bytes() == replaced {
         return Ok(true);
@@ -188,7 +188,7 @@ impl Engine {
         let grants = if state.relays == group.alliance().relays {
             self.grants(row.id, &state).await?
         } else {
-            state.relay()?.grant.iter().cloned().collect()
+            state.grant().cloned().into_iter().collect()
         };
         Ok(Some((next.mailbox, grants)))
     }
@@ -330,7 +330,7 @@ impl Engine {
             Want::SetGrant { grant, .. } => {
                 let grant = grant.as_deref().map(Grant::new).transpose();
                 let grant = grant.map_err(|_| corrupt("intent", "body", row.id))?;
-                if group.alliance().relay()?.grant == grant {
+                if group.alliance().grant() == grant.as_ref() {
                     return Ok(None);
                 }
                 self.seal_commit(group, keys, &Change::SetGrant(grant)).map(Some)

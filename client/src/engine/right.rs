@@ -37,7 +37,7 @@ impl Engine {
     /// [`ClientError::NotActive`].
     pub async fn right(&self, alliance: AllianceNumber) -> Result<RightView, ClientError> {
         let Held { row, group } = self.held(alliance).await?;
-        let grant = group.alliance().relay()?.grant.as_ref();
+        let grant = group.alliance().grant();
         let tokens = match grant {
             Some(grant) => self.tokens_in_hand(grant, row.relay.key()).await?,
             None => None,
@@ -48,7 +48,7 @@ impl Engine {
     /// The grants that a mailbox of an alliance may be opened by: its own, then those that somebody here wants it to take.
     /// By these, a mailbox is reached that its own grant does not open any more, so that the other can take its place.
     pub(super) async fn grants(&self, alliance: i64, state: &AllianceState) -> Result<Vec<Grant>, ClientError> {
-        let mut grants: Vec<Grant> = state.relay()?.grant.iter().cloned().collect();
+        let mut grants: Vec<Grant> = state.grant().cloned().into_iter().collect();
         grants.extend(wished(&mut *self.store.reader().await?, alliance).await?);
         Ok(grants)
     }
@@ -70,7 +70,7 @@ impl Engine {
             states.extend([group.alliance().clone(), group.next_alliance()?]);
         }
         for state in states {
-            grants.extend(state.relay()?.grant.clone());
+            grants.extend(state.grant().cloned());
         }
         Ok(grants)
     }
@@ -96,7 +96,7 @@ impl Engine {
     /// [`ClientError::NotActive`].
     pub async fn new_grant(&self, alliance: AllianceNumber, grant: Option<Grant>) -> Result<Action, ClientError> {
         let Held { group, .. } = self.held(alliance).await?;
-        let replaced = ReplacedGrant::of(group.alliance().relay()?.grant.as_ref())?;
+        let replaced = ReplacedGrant::of(group.alliance().grant())?;
         Ok(Action::SetGrant(replaced, grant))
     }
 
@@ -132,7 +132,7 @@ impl Engine {
     /// [`ClientError::Relay`] where it waits in the outbox.
     pub async fn set_grant(&self, alliance: AllianceNumber, grant: Option<&Grant>) -> Result<bool, ClientError> {
         let Held { group, .. } = self.held(alliance).await?;
-        let current = group.alliance().relay()?.grant.as_ref();
+        let current = group.alliance().grant();
         let (is_new, replaced) = (current != grant, *ReplacedGrant::of(current)?.as_bytes());
         drop(group);
         let grant = grant.map(|grant| grant.expose().to_owned());

@@ -2,7 +2,7 @@
 
 use crate::store::history::ShownPerson;
 use serde::{Deserialize, Serialize};
-use twiza_crypto::alliance::{AllianceState, Role};
+use twiza_crypto::alliance::Role;
 use twiza_crypto::grant::Grant;
 use twiza_crypto::group::Member;
 use twiza_crypto::identity::Identity;
@@ -104,13 +104,6 @@ impl From<Option<&Grant>> for ShownGrant {
             },
             Some(grant) => Self::Secret { mark: GrantMark::of(grant).to_string() },
         }
-    }
-}
-
-impl ShownGrant {
-    /// The right of an alliance at the relay in use.
-    pub(crate) fn of_alliance(state: &AllianceState) -> Self {
-        state.relays.first().and_then(|relay| relay.grant.as_ref()).into()
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         "this relay takes tokens: grants are made where tokens are, at the issuer"
     );
     ensure!(
-        is_issuer || settings.admission == AdmissionMode::Grant,
+        grant::is_asked_for(&settings),
         "anybody may use this relay: set admission = \"grant\" in relay.toml and start the relay again, then make grants"
     );
     let mut random = Zeroizing::new([0; 24]);
