@@ -24,6 +24,9 @@ pub(super) const LOG_BYTES_MAX: u64 = 4 * COPY_BYTES;
 /// What a frame costs in the log beside its octets: a page of its neighbours, and a part of others.
 const PAGE_BYTES_PER_FRAME: u64 = 4096 + 1024;
 
+/// What a mailbox that is opened costs in the log: a page of its row's neighbours, and one of its address's.
+const BYTES_PER_MAILBOX: u64 = 2 * 4096;
+
 /// What a commit costs in the log beside its frames.
 const PAGE_BYTES_PER_COMMIT: u64 = 3 * 4096;
 
@@ -50,6 +53,11 @@ impl Checkpoints {
     /// Told of the rows that a commit wrote or deleted, and of the octets of frames among them.
     pub(super) const fn committed(&mut self, frames: u64, bytes: u64) {
         self.log_bytes += PAGE_BYTES_PER_COMMIT + frames * PAGE_BYTES_PER_FRAME + bytes;
+    }
+
+    /// Told of the mailboxes that a commit opened.
+    pub(super) const fn opened(&mut self, mailboxes: u64) {
+        self.log_bytes += PAGE_BYTES_PER_COMMIT + mailboxes * BYTES_PER_MAILBOX;
     }
 
     /// Called by the writer between two batches.

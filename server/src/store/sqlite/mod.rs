@@ -116,6 +116,7 @@ impl Writer {
     /// Runs one transaction. After a failure SQLite has rolled it back; where even that failed, nobody can tell what
     /// state the connection is in, and the next transaction has a new one.
     fn transact<T>(&mut self, work: impl FnOnce(&mut Connection, &mut Hot) -> StoreResult<T>) -> StoreResult<T> {
+        self.checkpoints.between_batches();
         let result = work(&mut self.connection, &mut self.hot);
         if !self.connection.is_autocommit() {
             self.connection = self.database.writer()?;
@@ -131,7 +132,8 @@ impl Writer {
     ) -> StoreResult<Vec<Result<Opening, Refused>>> {
         let before = self.totals;
         let opened = self.transact(|connection, hot| open::open_batch(connection, hot, opens, days, quotas, before))?;
-        self.committed(opens.len(), opened.totals);
+        self.checkpoints.opened(opens.len() as u64);
+        self.totals = opened.totals;
         Ok(opened.results)
     }
 
@@ -141,7 +143,6 @@ impl Writer {
         days: Days,
         quotas: &Quotas,
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
-        self.checkpoints.between_batches();
         let before = self.totals;
         let batch =
             self.transact(|connection, hot| append::append_batch(connection, hot, appends, days, quotas, before))?;
@@ -174,7 +175,6 @@ impl Writer {
     }
 
     fn sweep_step(&mut self, today: ExpiryDay) -> StoreResult<sweep::Step> {
-        self.checkpoints.between_batches();
         let before = self.totals;
         let step = self.transact(|connection, _| sweep::step(connection, today, before))?;
         match step {

@@ -4,6 +4,7 @@ use super::*;
 use crate::store::contract::{self, DAYS, address, append, free};
 use std::sync::Arc;
 use tempfile::TempDir;
+use twiza_protocol::FrameDigest;
 
 async fn fresh(folder: &TempDir, name: &str) -> SqliteStore {
     let file = folder.path().join(name);
@@ -65,7 +66,7 @@ async fn swept_octets_leave_the_disk() {
     let marker = b"a text that must not stay on this disk";
     let mut octets = marker.repeat(28);
     octets.resize(1024, 0);
-    let digest = twiza_protocol::FrameDigest::of(&octets);
+    let digest = FrameDigest::of(&octets);
     let frame = Append { address: address(1), octets: octets.into(), digest, closing: false };
     store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     store.append_batch(&[frame], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
@@ -150,6 +151,20 @@ async fn the_log_is_copied_beside_the_writer_and_stays_short() {
     assert!(log < 2 * checkpoint::LOG_BYTES_MAX, "{log} octets");
     let page = store.page(address(1), Sequence(199), 1, DAYS.today).await.unwrap().unwrap();
     assert_eq!(page.frames[0].octets, append(1, 199, 1 << 20, false).octets);
+}
+
+#[tokio::test]
+async fn mailboxes_that_are_opened_and_never_written_keep_the_log_short_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    let named = |name: u32| Open::free(MailboxAddress::from_bytes(*FrameDigest::of(&name.to_be_bytes()).as_bytes()));
+    let opens: Vec<_> = (0..20_000).map(named).collect();
+    let quotas = Quotas { mailboxes_max: u64::MAX, ..Quotas::default() };
+    for opens in opens.chunks(100) {
+        assert!(store.open_batch(opens, DAYS, &quotas).await.unwrap().iter().all(Result::is_ok));
+    }
+    let log = folder.path().join("db-wal").metadata().unwrap().len();
+    assert!(log < 2 * checkpoint::LOG_BYTES_MAX, "{log} octets");
 }
 
 #[tokio::test]
