@@ -8,6 +8,7 @@
 //! | [`interposed`] | a client's connection with somebody in between |
 //! | [`passage`] | a way to a relay that a test can watch and cut |
 //! | [`simulation`] | many engines on a simulated network, decided by a seed |
+//! | [`tor`] | a Tor network on loopback |
 //! | [`search`] | looking for secrets where none may be |
 
 pub mod backups;
@@ -17,6 +18,7 @@ pub mod programs;
 pub mod search;
 pub mod simulation;
 pub mod three;
+pub mod tor;
 pub mod world;
 
 pub use world::{World, admit, texts};

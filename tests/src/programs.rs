@@ -122,6 +122,8 @@ pub struct Person {
     profile: String,
     /// What is typed where a passphrase is asked for.
     pub passphrase: String,
+    /// By which way relays are reached: `--proxy`.
+    pub proxy: String,
 }
 
 impl Person {
@@ -129,7 +131,13 @@ impl Person {
     #[must_use]
     pub fn new(programs: Programs, home: &Path, profile: &str) -> Self {
         let passphrase = PASSPHRASE.to_owned();
-        Self { client: programs.client, home: home.to_owned(), profile: profile.to_owned(), passphrase }
+        Self {
+            client: programs.client,
+            home: home.to_owned(),
+            profile: profile.to_owned(),
+            passphrase,
+            proxy: "none".to_owned(),
+        }
     }
 
     /// A command, ready to be started.
@@ -140,7 +148,11 @@ impl Person {
             command.env_remove(name);
         }
         command.env("TWIZA_HOME", &self.home).env("TWIZA_PASSPHRASE", &self.passphrase);
-        command.env("TWIZA_LANG", "en").env("TWIZA_PROXY", "none").args(["--profile", &self.profile]).args(arguments);
+        command
+            .env("TWIZA_LANG", "en")
+            .env("TWIZA_PROXY", &self.proxy)
+            .args(["--profile", &self.profile])
+            .args(arguments);
         command.env_remove("COLUMNS").stdin(Stdio::null());
         command
     }
