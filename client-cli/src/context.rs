@@ -154,7 +154,7 @@ impl<'a> Context<'a> {
     /// The alliance that a command is about: the one named, or the only one.
     pub(crate) async fn alliance(&self, engine: &Engine, named: &InAlliance) -> Result<AllianceNumber, Failure> {
         if let Some(name) = &named.alliance {
-            return Ok(engine.find_alliance(&typed::composed(name)).await?);
+            return self.named(engine, &typed::composed(name)).await;
         }
         let all = engine.alliances().await?;
         let current: Vec<_> = all
@@ -169,6 +169,31 @@ impl<'a> Context<'a> {
             ([], []) => Err(Failure::NoAlliance),
             _ => Err(Failure::WhichAlliance),
         }
+    }
+
+    /// The alliance of this name or number. One that somebody waits to be let into has no name here until that is known:
+    /// where none has this one, it is asked about first.
+    pub(crate) async fn named(&self, engine: &Engine, name: &str) -> Result<AllianceNumber, Failure> {
+        match engine.find_alliance(name).await {
+            Err(ClientError::UnknownAlliance(_)) => {}
+            found => return Ok(found?),
+        }
+        for alliance in self.waiting(engine).await? {
+            // What is wrong with one of them is no reason not to find another.
+            drop(self.synchronise(engine, alliance).await);
+        }
+        match engine.find_alliance(name).await {
+            Err(ClientError::UnknownAlliance(name)) if !self.waiting(engine).await?.is_empty() => {
+                Err(Failure::UnknownYet(name))
+            }
+            found => Ok(found?),
+        }
+    }
+
+    /// The alliances that somebody waits to be let into.
+    async fn waiting(&self, engine: &Engine) -> Result<Vec<AllianceNumber>, Failure> {
+        let all = engine.alliances().await?.into_iter();
+        Ok(all.filter(|alliance| alliance.status == Status::Joining).map(|alliance| alliance.number).collect())
     }
 
     /// Synchronises before showing what is stored. Where the relay cannot be reached, what is stored must do. People are

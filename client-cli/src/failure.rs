@@ -6,6 +6,7 @@ use crate::{cause, render};
 use fluent_bundle::FluentValue;
 use serde_json::json;
 use twiza_client::ClientError;
+use twiza_client::engine::AllianceNumber;
 use twiza_client::relay::RelayError;
 use twiza_client::relay::proxy::ProxyError;
 use twiza_crypto::grant::GrantError;
@@ -61,6 +62,10 @@ pub(crate) enum Failure {
     Grant(GrantError),
     /// A grant for tokens that is not whole.
     GrantDamaged,
+    /// No alliance has this name; one that somebody waits to be let into may.
+    UnknownYet(String),
+    /// The only member of an alliance wants to leave it: its number.
+    Alone(AllianceNumber),
     /// There is no such role.
     UnknownRole(String),
     /// Nobody said yes, and nobody can be asked.
@@ -154,6 +159,8 @@ impl Failure {
             Self::PassphraseTooShort => ("error-passphrase-short", vec![], EXIT_PASSPHRASE),
             Self::NoAlliance => ("error-no-alliance", vec![], EXIT_NOT_FOUND),
             Self::WhichAlliance => ("error-which-alliance", vec![], EXIT_USAGE),
+            Self::UnknownYet(name) => ("error-unknown-yet", vec![("name", render::line(name).into())], EXIT_NOT_FOUND),
+            Self::Alone(number) => ("error-alone", vec![("number", number.to_string().into())], EXIT_REFUSED),
             Self::Io(error) => ("error-io", vec![("cause", cause::io(error, language).into())], EXIT_OTHER),
             Self::NoHome => ("error-no-home", vec![], EXIT_OTHER),
             Self::UnknownRole(role) => ("error-unknown-role", vec![("role", render::line(role).into())], EXIT_USAGE),

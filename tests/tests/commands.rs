@@ -145,7 +145,7 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
         (amina, &["role", "Nobody", "member"], 3, "error-unknown-member"),
         (amina, &["approve", "77"], 3, "error-unknown-request"),
         (amina, &["remove", "Amina"], 4, "error-not-possible"),
-        (amina, &["leave"], 4, "error-not-possible"),
+        (amina, &["leave"], 4, "error-alone"),
         (karim, &["send", "not yet"], 4, "error-not-active"),
         (karim, &["invite"], 4, "error-not-active"),
         (amina, &["join"], 2, "error-no-invitation"),

@@ -176,3 +176,33 @@ fn a_name_of_digits_neither_stands_for_a_number_nor_hides_one() -> Result<()> {
     assert_eq!(shown("@1")?, "1");
     Ok(())
 }
+
+#[test]
+fn an_alliance_is_found_by_its_name_as_soon_as_one_is_let_in() -> Result<()> {
+    let scene = Scene::new()?;
+    let [amina, karim] = [scene.person("amina", "Amina")?, scene.person("karim", "Karim")?];
+    scene.found(&amina, "Tawiza")?;
+    scene.found(&karim, "Of Karim")?;
+    let link = amina.asks(&["invite", "--role", "member"])?["link"].clone();
+    karim.types(&["join", link.as_str().context("no link")?])?;
+    assert_eq!(karim.is_refused(&["members", "--alliance", "Tawiza"])?, (3, "error-unknown-yet".to_owned()));
+    amina.types(&["approve", "1"])?;
+    assert_eq!(names(&karim, TAWIZA)?, ["Amina", "Karim"]);
+    assert_eq!(karim.is_refused(&["members", "--alliance", "Tawisa"])?, (3, "error-unknown-alliance".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn whoever_is_alone_is_told_how_to_erase_an_alliance_and_can() -> Result<()> {
+    let scene = Scene::new()?;
+    let [amina, karim] = [scene.person("amina", "Amina")?, scene.person("karim", "Karim")?];
+    scene.found(&amina, "Tawiza")?;
+    assert_eq!(amina.is_refused(&["leave"])?, (4, "error-alone".to_owned()));
+    admit(&amina, TAWIZA, "member", &karim)?;
+    assert_eq!(amina.is_refused(&["leave"])?, (4, "error-not-possible".to_owned()), "there is somebody to organise it");
+    assert_eq!(amina.is_refused(&["alliance", "forget", "1", "--yes"])?, (4, "error-still-member".to_owned()));
+    amina.types(&["remove", "Karim"])?;
+    amina.types(&["alliance", "forget", "1", "--yes"])?;
+    assert_eq!(amina.asks(&["alliance", "list", "--all"])?["alliances"].as_array().map(Vec::len), Some(0));
+    Ok(())
+}

@@ -237,6 +237,7 @@ alliance-ended = { $count ->
 alliance-forgotten = { $name } is erased from this profile.
 forget-question = Erase { $number }. { $name } from this profile, with everything that was said in it? It cannot be taken back{ $status ->
         [active] , and the others go on seeing you as a member
+        [alone] . Nobody else is in it: whoever you have invited waits in vain
         [joining] . If you are let in later, you cannot read what is said: tell whoever invited you
        *[other] {""}
     }.
@@ -472,6 +473,8 @@ error-no-passphrase = There is no passphrase, and nobody can be asked for it her
 error-passphrases-differ = The two passphrases differ. Nothing was made; try again.
 error-passphrase-short = The passphrase is too short: it protects everything if your device is taken. Use at least 8 characters, better four words.
 error-no-alliance = There is no alliance yet. Found one with `twiza alliance create`, or join one with `twiza join`.
+error-unknown-yet = There is no alliance called { $name } here. You have asked to join one or more that you are not let into yet, as far as is known here: their names come when you are. `twiza alliance list` shows them by number.
+error-alone = You are the only member, so there is nobody to take leave of: `twiza alliance forget { $number }` erases the alliance from this profile.
 error-which-alliance = You have several alliances. Say which: --alliance NAME. `twiza alliance list` shows them.
 error-io = Reading or writing failed: { $cause }
 error-no-home = This machine has no place for data. Say where with TWIZA_HOME.

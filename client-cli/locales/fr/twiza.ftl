@@ -236,6 +236,7 @@ alliance-ended = { $count ->
 alliance-forgotten = { $name } est effacée de ce profil.
 forget-question = Effacer { $number }. { $name } de ce profil, avec tout ce qui s'y est dit ? Cela ne se reprend pas{ $status ->
         [active] , et les autres vous verront toujours comme membre
+        [alone] . Personne d'autre n'en fait partie : ceux que vous avez invités attendront en vain
         [joining] . Si on vous fait entrer plus tard, vous ne pourrez rien lire : prévenez qui vous a invité·e
        *[other] {""}
     }.
@@ -471,6 +472,8 @@ error-no-passphrase = Il n'y a pas de phrase secrète, et personne ici à qui la
 error-passphrases-differ = Les deux phrases secrètes diffèrent. Rien n'a été créé ; recommencez.
 error-passphrase-short = La phrase secrète est trop courte : elle protège tout si on vous prend votre appareil. Prenez au moins 8 caractères, mieux : quatre mots.
 error-no-alliance = Il n'y a pas encore d'alliance. Fondez-en une avec `twiza alliance create`, ou entrez dans une avec `twiza join`.
+error-unknown-yet = Il n'y a pas ici d'alliance nommée { $name }. Vous avez demandé à en rejoindre une ou plusieurs où, pour ce qu'on en sait ici, on ne vous a pas encore fait entrer : leur nom arrive à ce moment-là. `twiza alliance list` les montre par numéro.
+error-alone = Il n'y a que vous dans cette alliance, donc personne à quitter : `twiza alliance forget { $number }` efface l'alliance de ce profil.
 error-which-alliance = Vous avez plusieurs alliances. Dites laquelle : --alliance NOM. `twiza alliance list` les montre.
 error-io = Lecture ou écriture impossible : { $cause }
 error-no-home = Cette machine n'a pas d'endroit pour les données. Dites où avec TWIZA_HOME.

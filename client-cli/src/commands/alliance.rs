@@ -165,11 +165,16 @@ async fn forget(context: &Context<'_>, named: &str, abandon: bool, yes: bool) ->
     let engine = context.engine().await?;
     let number = engine.find_alliance(&typed::composed(named)).await?;
     let alliance = engine.alliance(number).await?;
-    if alliance.status == Status::Active && !abandon {
+    let mut asked = variables(&alliance);
+    // Whoever is there alone has nobody to take leave of.
+    let alone = alliance.status == Status::Active && engine.members(number).await?.len() == 1;
+    if alone {
+        asked.push(("status", "alone".into()));
+    } else if alliance.status == Status::Active && !abandon {
         return Err(ClientError::StillMember.into());
     }
-    confirm(context, &context.text("forget-question", &variables(&alliance)), yes)?;
-    engine.forget(number, abandon).await?;
+    confirm(context, &context.text("forget-question", &asked), yes)?;
+    engine.forget(number, abandon || alone).await?;
     context.output.data(
         || json!({ "forgotten": number }),
         || context.text("alliance-forgotten", &[("name", shown_name(&alliance).into())]),

@@ -4,11 +4,18 @@ use crate::arguments::InAlliance;
 use crate::context::Context;
 use crate::failure::Failure;
 use serde_json::json;
+use twiza_client::ClientError;
+use twiza_crypto::Obstacle;
 
 pub(crate) async fn run(named: InAlliance, context: &Context<'_>) -> Result<(), Failure> {
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &named).await?;
     let left = engine.leave(alliance).await;
+    if matches!(left, Err(ClientError::NotPossible(Obstacle::LastOrganiser)))
+        && engine.members(alliance).await?.len() == 1
+    {
+        return Err(Failure::Alone(alliance));
+    }
     context.or_waiting(&engine, alliance, left).await?;
     context.output.data(|| json!({ "leaving": true }), || context.text("leaving", &[]));
     engine.close().await;
