@@ -1,8 +1,8 @@
 //! The relay's program: parses, and calls the library.
 
-use clap::Parser;
 use std::process::ExitCode;
+use twiza_relay::cli;
 
 fn main() -> ExitCode {
-    twiza_relay::cli::run(twiza_relay::cli::Arguments::parse())
+    cli::run(std::env::args_os())
 }

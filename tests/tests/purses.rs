@@ -346,3 +346,42 @@ async fn a_grant_that_waits_for_its_issuer_keeps_nobody_from_leaving() -> Result
     world.stop().await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_a_grant_that_waits_for_approvals_stay_and_those_of_one_that_was_withdrawn_go() -> Result<()> {
+    let issuer = Issuer::new()?;
+    let world = world_of(&issuer).await?;
+    let (amina, alliance, karim, of_karim) = two(&world, &issuer).await?;
+    amina.set_role(alliance, "Karim", Role::Organiser).await?;
+    amina.set_rules(alliance, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
+    karim.sync(of_karim).await?;
+    let asked = || issuer.requests.load(Ordering::SeqCst);
+    // Whenever an alliance is forgotten, tokens that none uses go.
+    let tidy = async || -> Result<()> {
+        let passing = found(&amina, &world, &issuer, "Amal").await?;
+        Ok(amina.forget(passing, true).await?)
+    };
+
+    let withdrawn = amina.new_grant(alliance, Some(issuer.grant("summer")?)).await?;
+    amina.propose(alliance, withdrawn.clone()).await?;
+    let motion = amina.motions(alliance).await?.pop().context("a motion")?;
+    let before = asked();
+    amina.withdraw_motion(alliance, motion.number).await?;
+    tidy().await?;
+    assert_eq!(asked(), before);
+    amina.propose(alliance, withdrawn).await?;
+    assert_eq!(asked(), before + 1, "they went, and others were asked for");
+    tidy().await?;
+
+    karim.sync(of_karim).await?;
+    let motion = karim.motions(of_karim).await?.into_iter().find(|motion| motion.state == MotionState::Open);
+    let before = asked();
+    karim.approve_motion(of_karim, motion.context("an open motion")?.number).await?;
+    assert_eq!(asked(), before + 1, "Karim's own");
+    amina.sync(alliance).await?;
+    assert!(amina.right(alliance).await?.tokens.is_some_and(|tokens| tokens > 0));
+    amina.rotate(alliance).await?;
+    assert_eq!((asked(), issuer.shown_twice()), (before + 1, 0), "those of the trial were still there");
+    world.stop().await?;
+    Ok(())
+}

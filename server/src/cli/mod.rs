@@ -19,9 +19,13 @@ use crate::settings::Settings;
 use crate::store::{SqliteUpkeep, Upkeep};
 
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// The command line makes no sense.
+const EXIT_USAGE: u8 = 2;
 
 /// A relay for Twiza: stores encrypted frames that it cannot read, group or attribute.
 #[derive(Debug, Parser)]
@@ -124,26 +128,32 @@ pub fn manual() -> clap::Command {
     Arguments::command()
 }
 
-/// Runs a command.
+/// Runs the command that these are the words of, the program's name first.
 #[must_use]
-pub fn run(arguments: Arguments) -> ExitCode {
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<_> = words.into_iter().collect();
+    // Commands that give a script data have this flag.
+    let wants_json = words.iter().any(|word| word == "--json");
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) if wants_json && error.use_stderr() => {
+            tell_script(error.render().to_string().trim_end());
+            return ExitCode::from(EXIT_USAGE);
+        }
+        Err(error) => error.exit(),
+    };
     match arguments.command.run() {
-        Ok(code) => code,
-        Err(error) if wants_json() => {
-            let error = serde_json::json!({ "message": told(&error) });
-            say(&serde_json::json!({ "version": 1, "error": error }).to_string());
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            say(&format!("twiza-relay: {}", told(&error)));
-            ExitCode::FAILURE
-        }
+        Ok(code) => return code,
+        Err(error) if wants_json => tell_script(&told(&error)),
+        Err(error) => say(&format!("twiza-relay: {}", told(&error))),
     }
+    ExitCode::FAILURE
 }
 
-/// Whether a script asks: commands that give it data have this flag.
-fn wants_json() -> bool {
-    std::env::args_os().any(|argument| argument == "--json")
+/// Tells a script of an error.
+fn tell_script(message: &str) {
+    let error = serde_json::json!({ "message": message });
+    say(&serde_json::json!({ "version": 1, "error": error }).to_string());
 }
 
 /// Prints data. A reader that hung up has what it wanted.

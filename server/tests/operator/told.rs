@@ -34,3 +34,18 @@ fn stats_and_seizure_tell_what_is_there() {
     assert!(!told.contains("NOT KNOWN"), "{told}");
     stop(&mut child);
 }
+
+#[test]
+fn a_script_is_told_of_wrong_words_as_of_all_else() {
+    let (_folder, data) = made();
+    for words in [&["stats", "--json", "--yaml"][..], &["grant", "new", "--json"]] {
+        let refused = output(words, &data);
+        assert_eq!(refused.status.code(), Some(2));
+        let told: serde_json::Value = serde_json::from_slice(&refused.stderr).unwrap();
+        assert!(told["error"]["message"].as_str().is_some_and(|message| message.contains("Usage: ")), "{told}");
+    }
+    let plain = output(&["stats", "--yaml"], &data);
+    assert!(plain.status.code() == Some(2) && text(&plain.stderr).starts_with("error: "), "{}", text(&plain.stderr));
+    let help = output(&["stats", "--json", "--help"], &data);
+    assert!(help.status.success() && text(&help.stdout).contains("--json"), "help is for people");
+}
