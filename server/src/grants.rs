@@ -153,6 +153,8 @@ pub struct LiveGrants {
 struct Read {
     state: Option<State>,
     digests: Arc<[GrantDigest]>,
+    /// The state of the file that could not be read, where that was told.
+    told: Option<Option<State>>,
 }
 
 /// What tells that a file is another one now: inode, length, and the time of its change.
@@ -165,7 +167,7 @@ impl LiveGrants {
     /// [`GrantsError`] where the file is there and cannot be used.
     pub fn open(of_settings: Vec<GrantDigest>, file: PathBuf) -> Result<Self, GrantsError> {
         let (state, digests) = (state(&file), all(&of_settings, &file)?);
-        Ok(Self { of_settings, file, read: Mutex::new(Read { state, digests }) })
+        Ok(Self { of_settings, file, read: Mutex::new(Read { state, digests, told: None }) })
     }
 
     /// The grants at this moment. Where the file cannot be read, those of before, and the log tells.
@@ -174,10 +176,18 @@ impl LiveGrants {
         let state = state(&self.file);
         if state != read.state {
             match all(&self.of_settings, &self.file) {
-                Ok(digests) => read.digests = digests,
-                Err(_) => tracing::error!("grants.toml cannot be read: the grants of before are good until it can"),
+                Ok(digests) => {
+                    read.digests = digests;
+                    read.state = state;
+                    read.told = None;
+                }
+                // Tried again every time; told once for each state of the file.
+                Err(_) if read.told != Some(state) => {
+                    tracing::error!("grants.toml cannot be read: the grants of before are good until it can");
+                    read.told = Some(state);
+                }
+                Err(_) => {}
             }
-            read.state = state;
         }
         read.digests.clone()
     }

@@ -88,7 +88,7 @@ impl SqliteStore {
     ) -> StoreResult<Vec<Result<Appended, Refused>>> {
         let mut guard = self.writer.lock().await;
         let writer = open_writer(&mut guard)?;
-        match writer.append(appends, days, quotas) {
+        match writer.with_room(|writer| writer.append(appends, days, quotas)) {
             Err(StoreError::Full) => writer.append_what_fits(appends, days, quotas),
             other => other,
         }
@@ -117,11 +117,26 @@ impl Writer {
     /// state the connection is in, and the next transaction has a new one.
     fn transact<T>(&mut self, work: impl FnOnce(&mut Connection, &mut Hot) -> StoreResult<T>) -> StoreResult<T> {
         self.checkpoints.between_batches();
+        let changes = self.connection.total_changes();
         let result = work(&mut self.connection, &mut self.hot);
+        if result.is_ok() && self.connection.total_changes() != changes {
+            self.checkpoints.changed();
+        }
         if !self.connection.is_autocommit() {
             self.connection = self.database.writer()?;
         }
         result
+    }
+
+    /// Where the disk is full, its log may be what fills it: it is folded into the database, and the work tried again.
+    fn with_room<T>(&mut self, mut work: impl FnMut(&mut Self) -> StoreResult<T>) -> StoreResult<T> {
+        match work(self) {
+            Err(StoreError::Full) => {
+                self.checkpoints.truncate()?;
+                work(self)
+            }
+            other => other,
+        }
     }
 
     fn open_mailboxes(
@@ -132,7 +147,8 @@ impl Writer {
     ) -> StoreResult<Vec<Result<Opening, Refused>>> {
         let before = self.totals;
         let opened = self.transact(|connection, hot| open::open_batch(connection, hot, opens, days, quotas, before))?;
-        self.checkpoints.opened(opens.len() as u64);
+        let deleted = self.totals.frame_bytes.saturating_sub(opened.totals.frame_bytes);
+        self.checkpoints.opened(opens.len() as u64, deleted);
         self.totals = opened.totals;
         Ok(opened.results)
     }
@@ -193,7 +209,7 @@ impl Writer {
 fn sweep_all(writer: &Mutex<Option<Writer>>, today: ExpiryDay) -> StoreResult<u64> {
     let mut swept = 0;
     loop {
-        match open_writer(&mut writer.blocking_lock())?.sweep_step(today)? {
+        match open_writer(&mut writer.blocking_lock())?.with_room(|writer| writer.sweep_step(today))? {
             sweep::Step::Partial(_) => {}
             sweep::Step::Deleted(..) => swept += 1,
             sweep::Step::Done => return Ok(swept),
@@ -208,7 +224,10 @@ impl Store for SqliteStore {
         days: Days,
         quotas: &'a Quotas,
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Opening, Refused>>>> {
-        Box::pin(async move { open_writer(&mut self.writer.lock().await)?.open_mailboxes(opens, days, quotas) })
+        Box::pin(async move {
+            let mut guard = self.writer.lock().await;
+            open_writer(&mut guard)?.with_room(|writer| writer.open_mailboxes(opens, days, quotas))
+        })
     }
 
     fn append_batch<'a>(

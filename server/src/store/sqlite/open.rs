@@ -6,6 +6,9 @@ use super::{Days, Entry, Head, Open, Opening, Quotas, Refused, StoreResult, Tota
 use rusqlite::{Connection, TransactionBehavior};
 use twiza_protocol::MailboxAddress;
 
+/// Octets of an expired mailbox up to which whoever opens it again waits for them to be deleted.
+const BYTES_DELETED_AT_ONCE: u64 = 256 << 10;
+
 pub(super) struct Opened {
     pub(super) results: Vec<Result<Opening, Refused>>,
     pub(super) totals: Totals,
@@ -60,11 +63,16 @@ fn open(
         Entry::Token(mark) if rows::spend(connection, &mark)? => {}
         Entry::Token(_) => return Ok(Err(Refused::TokenSpent)),
     }
-    if let Some(HotMailbox { mailbox, .. }) = expired {
-        let (_, bytes) = rows::delete_frames(connection, mailbox.slot, u64::MAX)?;
-        rows::delete_mailbox(connection, mailbox.slot)?;
-        totals.frame_bytes = totals.frame_bytes.saturating_sub(bytes);
-        totals.mailboxes = totals.mailboxes.saturating_sub(1);
+    match expired.map(|expired| expired.mailbox) {
+        // The sweep deletes a large one, in steps: nobody is to wait for that.
+        Some(mailbox) if mailbox.frame_bytes > BYTES_DELETED_AT_ONCE => rows::detach_mailbox(connection, mailbox.slot)?,
+        Some(mailbox) => {
+            let (_, bytes) = rows::delete_frames(connection, mailbox.slot, u64::MAX)?;
+            rows::delete_mailbox(connection, mailbox.slot)?;
+            totals.frame_bytes = totals.frame_bytes.saturating_sub(bytes);
+            totals.mailboxes = totals.mailboxes.saturating_sub(1);
+        }
+        None => {}
     }
     totals.mailboxes += 1;
     insert(connection, address, days)?;

@@ -112,6 +112,13 @@ pub(super) fn insert_mailbox(
     Ok(inserted == 1)
 }
 
+/// Gives an expired mailbox an address that nobody has, so that another can have its own.
+pub(super) fn detach_mailbox(connection: &Connection, slot: i64) -> StoreResult<()> {
+    let updated =
+        connection.prepare_cached("update mailbox set address = randomblob(32) where slot = ?")?.execute([slot])?;
+    expect_one(updated)
+}
+
 /// Deletes at most so many frames of a mailbox, the first ones, and tells how many there were and their octets.
 pub(super) fn delete_frames(connection: &Connection, slot: i64, frames_max: u64) -> StoreResult<(u64, u64)> {
     let mut statement = connection.prepare_cached(

@@ -168,6 +168,56 @@ async fn mailboxes_that_are_opened_and_never_written_keep_the_log_short_as_well(
 }
 
 #[tokio::test]
+async fn readers_keep_the_log_from_beginning_anew_for_a_moment_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(fresh(&folder, "db").await);
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
+    // Connections that always read, each for a while: one of them has the log whenever it could begin anew.
+    let file = folder.path().join("db");
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (connection, stop) = (Database::at(&file).reader().unwrap(), stop.clone());
+            std::thread::spawn(move || {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let moment = connection.unchecked_transaction().unwrap();
+                    let count = |_| {
+                        moment
+                            .query_row("select sum(length(octets)) from frame", [], |row| row.get::<_, Option<i64>>(0))
+                    };
+                    (0..20).map(count).for_each(|counted| drop(counted.unwrap()));
+                }
+            })
+        })
+        .collect();
+    for octet in 0..200 {
+        store.append_batch(&[append(1, octet, 1 << 20, false)], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    let log = folder.path().join("db-wal").metadata().unwrap().len();
+    assert!(log < 4 * checkpoint::LOG_BYTES_MAX, "{log} octets");
+}
+
+#[tokio::test]
+async fn a_large_mailbox_that_expired_is_opened_again_without_waiting_for_its_deletion() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder, "db").await;
+    let later = Days { today: ExpiryDay(200), expires: ExpiryDay(230) };
+    store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
+    let frames: Vec<_> = (0..10).map(|octet| append(1, octet, 64 << 10, false)).collect();
+    store.append_batch(&frames, DAYS, &Quotas::default()).await.unwrap();
+    assert!(store.open_batch(&[free(1)], later, &Quotas::default()).await.unwrap()[0].unwrap().is_new);
+    assert_eq!(store.totals().await.unwrap().mailboxes, 2, "the old one waits for the sweep");
+    let first = store.append_batch(&frames[..1], later, &Quotas::default()).await.unwrap()[0].unwrap();
+    assert!(first.is_new && first.head.sequence == Sequence(1));
+    assert_eq!(store.sweep(later.today).await.unwrap(), 1);
+    assert_eq!(store.totals().await.unwrap(), Totals { mailboxes: 1, frame_bytes: 64 << 10 });
+    let page = store.page(address(1), Sequence::START, 1 << 20, later.today).await.unwrap().unwrap();
+    assert_eq!(page.frames.len(), 1);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder, "db").await;
