@@ -299,6 +299,9 @@ fn issuer<'a>(error: &'a RelayError, language: &Language) -> Told<'a> {
         other if other.code() == Some(twiza_protocol::ProblemCode::TokensUsedUp) => {
             ("error-tokens-used-up", vec![], EXIT_RELAY)
         }
+        other if other.code() == Some(twiza_protocol::ProblemCode::RelayBusy) => {
+            ("error-issuer-busy", vec![], EXIT_RELAY)
+        }
         other => {
             ("error-issuer-other", vec![("cause", cause::detail(&other.to_string(), language).into())], EXIT_DISTRUST)
         }

@@ -9,7 +9,7 @@ use twiza_protocol::{AdmissionMode, OpenRequest, ProblemCode, RelayKey, TokenKey
 
 /// SHA-256 of a grant. The relay keeps no grant itself, so a stolen settings file admits nobody. Grants are random
 /// and long, so their digests cannot be searched.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GrantDigest([u8; 32]);
 
 impl GrantDigest {

@@ -10,6 +10,7 @@
 
 mod acme;
 pub mod admission;
+mod answers;
 pub mod backup;
 mod bodies;
 pub mod calendar;

@@ -65,6 +65,11 @@ impl Peer {
         }
     }
 
+    /// Hangs up on the stranger that has been there longest. That may be this one.
+    pub(crate) fn displace_a_stranger(&self) {
+        self.0.strangers.hang_up_on_oldest();
+    }
+
     /// Whether it is to be hung up on as long as it is a stranger.
     pub(crate) fn is_stranger(&self) -> bool {
         !self.0.has_proved.load(Ordering::Relaxed)
@@ -103,5 +108,8 @@ mod tests {
         drop(third);
         assert!(!strangers.hang_up_on_oldest(), "who left is not waited for");
         assert!(!first.hang_up().is_cancelled());
+        let [fourth, fifth] = [(); 2].map(|()| strangers.enter());
+        first.displace_a_stranger();
+        assert!(fourth.hang_up().is_cancelled() && !fifth.hang_up().is_cancelled());
     }
 }

@@ -4,6 +4,7 @@
 //! nothing about it, not even whether it is there.
 
 use crate::admission::Admission;
+use crate::answers::Answers;
 use crate::bodies::Bodies;
 use crate::clock::Clock;
 use crate::hub::Hub;
@@ -46,6 +47,9 @@ pub enum RelayError {
     /// As many mailboxes are watched as the relay can. Retryable.
     #[error("too many mailboxes are watched")]
     WatchesFull,
+    /// As many pages are on their way as the relay can hold. Retryable.
+    #[error("too many pages are on their way")]
+    AnswersFull,
     /// The write was refused or failed.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -77,9 +81,10 @@ impl RelayError {
             Self::Write(WriteError::Refused(Refused::RelayFull)) | Self::Store(StoreError::Full) => {
                 ProblemCode::RelayFull
             }
-            Self::WatchesFull | Self::Write(WriteError::Busy) | Self::Store(StoreError::Away(_)) => {
-                ProblemCode::RelayBusy
-            }
+            Self::WatchesFull
+            | Self::AnswersFull
+            | Self::Write(WriteError::Busy)
+            | Self::Store(StoreError::Away(_)) => ProblemCode::RelayBusy,
             Self::Write(WriteError::Failed) | Self::Store(_) => ProblemCode::Internal,
         }
     }
@@ -94,6 +99,7 @@ pub struct Relay {
     pub(crate) writer: Writer,
     pub(crate) hub: Arc<Hub>,
     pub(crate) bodies: Bodies,
+    pub(crate) answers: Answers,
     /// Room for mailboxes in all watches together.
     pub(crate) watched: Places,
     pub(crate) connections: Places,

@@ -12,7 +12,15 @@ pub(crate) struct Room(Arc<Semaphore>);
 
 /// Taken octets. Their place is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Taken(#[expect(dead_code, reason = "held, and not looked at")] OwnedSemaphorePermit);
+pub(crate) struct Taken(OwnedSemaphorePermit);
+
+impl Taken {
+    /// Gives back all but so many octets.
+    pub(crate) fn keep(&mut self, bytes: u64) {
+        let surplus = self.0.num_permits().saturating_sub(units(bytes) as usize);
+        drop(self.0.split(surplus));
+    }
+}
 
 impl Room {
     pub(crate) fn of_bytes(bytes: u64) -> Self {
@@ -40,6 +48,11 @@ mod tests {
         let first = room.take((2 << 10) + 1).unwrap();
         assert!(room.take(1).is_none());
         drop(first);
+        let mut all = room.take(3 << 10).unwrap();
+        all.keep(1);
+        let rest = room.take(2 << 10);
+        assert!(rest.is_some() && room.take(1).is_none());
+        drop((all, rest));
         assert!(room.take(3 << 10).is_some());
     }
 }

@@ -5,6 +5,7 @@
 //! ```
 
 use crate::acme::Acme;
+use crate::answers::{ANSWERS_BYTES_MAX, Answers};
 use crate::bodies::Bodies;
 use crate::certificate;
 use crate::clock::Clock;
@@ -173,6 +174,7 @@ pub async fn start_on(
         writer,
         hub,
         bodies: Bodies::new(settings.bodies_bytes_max),
+        answers: Answers::new(ANSWERS_BYTES_MAX),
         watched: Places::new(settings.watched_mailboxes_max),
         connections: Places::new(descriptors::connections(settings.connections_max)),
         metrics,

@@ -43,7 +43,7 @@ pub(crate) fn watch(
     if request.mailboxes.is_empty() || !request.mailboxes.iter().all(|entry| named.insert(entry.address)) {
         return Err(RelayError::WatchMalformed);
     }
-    let mut places = enter(relay, request.mailboxes.len())?;
+    let mut places = enter(relay, request.mailboxes.len(), peer.as_ref())?;
     let backlog = Arc::new(Semaphore::new(1));
     let mut merged = SelectAll::new();
     for (slot, entry) in (0..=u16::MAX).zip(request.mailboxes) {
@@ -56,10 +56,16 @@ pub(crate) fn watch(
     Ok(until_stop.flat_map(|record| stream::iter(record.octets())))
 }
 
-/// Takes a place for each mailbox, which is given back when that mailbox is refused or closed, or the watch ends.
-fn enter(relay: &Relay, mailboxes: usize) -> Result<OwnedSemaphorePermit, RelayError> {
+/// Takes a place for each mailbox, which is given back when that mailbox is refused or closed, or the watch ends. Where there is
+/// none, a stranger who may have some makes room for whoever comes again.
+fn enter(relay: &Relay, mailboxes: usize, peer: Option<&Peer>) -> Result<OwnedSemaphorePermit, RelayError> {
     let mailboxes = u32::try_from(mailboxes).map_err(|_| RelayError::WatchTooLarge)?;
-    relay.watched.take(mailboxes).ok_or(RelayError::WatchesFull)
+    relay.watched.take(mailboxes).ok_or_else(|| {
+        if let Some(peer) = peer {
+            peer.displace_a_stranger();
+        }
+        RelayError::WatchesFull
+    })
 }
 
 fn watch_entry(

@@ -15,7 +15,7 @@ use crate::room::{Room, Taken};
 use crate::store::{Append, Appended, Days, Open, Opening, Quotas, Refused, Store, StoreError};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -97,7 +97,8 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(settings.queue_length_max);
         let room = Room::of_bytes(u64::from(settings.queue_bytes_max));
         let counters = Arc::new(Counters::default());
-        let task = Task { store, hub, clock, metrics, settings, counters: counters.clone() };
+        let task =
+            Task { store, hub, clock, metrics, settings, counters: counters.clone(), is_full: AtomicBool::new(false) };
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
         std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
@@ -149,6 +150,8 @@ struct Task {
     metrics: Metrics,
     settings: WriterSettings,
     counters: Arc<Counters>,
+    /// Whether the last frames were refused for want of room: told once, and not for each.
+    is_full: AtomicBool,
 }
 
 impl Task {
@@ -221,6 +224,11 @@ impl Task {
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.appends.fetch_add(appends.len() as u64, Ordering::Relaxed);
         self.metrics.synced(appends.len());
+        let is_full = results.contains(&Err(Refused::RelayFull));
+        if is_full && !self.is_full.load(Ordering::Relaxed) {
+            tracing::warn!("frames are refused: the disk or relay_bytes_max is full, as `twiza-relay doctor` tells");
+        }
+        self.is_full.store(is_full, Ordering::Relaxed);
         for ((append, reply), result) in appends.iter().zip(replies).zip(results) {
             if let Ok(appended) = &result
                 && appended.is_new

@@ -186,7 +186,8 @@ fn an_alliance_is_found_by_its_name_as_soon_as_one_is_let_in() -> Result<()> {
     let link = amina.asks(&["invite", "--role", "member"])?["link"].clone();
     karim.types(&["join", link.as_str().context("no link")?])?;
     assert_eq!(karim.is_refused(&["members", "--alliance", "Tawiza"])?, (3, "error-unknown-yet".to_owned()));
-    amina.types(&["approve", "1"])?;
+    let requests = amina.asks(&["requests"])?;
+    amina.types(&["approve", &requests["requests"][0]["number"].to_string()])?;
     assert_eq!(names(&karim, TAWIZA)?, ["Amina", "Karim"]);
     assert_eq!(karim.is_refused(&["members", "--alliance", "Tawisa"])?, (3, "error-unknown-alliance".to_owned()));
     Ok(())

@@ -229,7 +229,7 @@ fn many_alliances() -> Result<()> {
         session.types(&karim, &["alliance", "list", "--all"])?;
         session.types(&karim, &["alliance", "forget", "Agraw"])?;
         session.types(&karim, &["alliance", "forget", "Agraw", "--yes"])?;
-        session.types(&amina, &["alliance", "forget", "Agraw", "--yes"])?;
+        session.types(&amina, &["leave", "--alliance", "Agraw"])?;
         relay.kill()?;
         session.types(&amina, &["rotate", "--all"])?;
         session.compare_with("many");

@@ -570,6 +570,7 @@ error-token-invalid = The relay does not take tokens of the issuer that the secr
 error-issuer-unreachable = The relay opens new places for tokens, and their issuer at { $host } cannot be reached: { $cause }. Try again later.
 error-issuer-wrong-pin = What answers at { $host } is not the issuer of tokens that the secret names: its key is another. Somebody may stand in between. Ask whoever runs the relay.
 error-issuer-grant-refused = The issuer of tokens does not accept your alliance's secret: it is mistyped, or whoever runs the relay has taken it back. Ask them; an organiser gives a new one with `twiza alliance grant`.
+error-issuer-busy = The issuer of tokens has much to do. Try again in a moment.
 error-tokens-used-up = Your alliance's secret has had as many tokens as it may have in a day. Tomorrow there are more; if it happens again, ask whoever runs the relay.
 error-issuer-other-key = The issuer of tokens has another key than the secret names: the secret is mistyped, or the issuer was made anew. Copy the secret again; if that does not help, ask whoever runs the relay.
 error-no-relay = What answers there is no relay: it may be an issuer of tokens, whose address looks alike ({ $code }).

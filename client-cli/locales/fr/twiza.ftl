@@ -569,6 +569,7 @@ error-token-invalid = Le relais n'accepte pas les jetons de l'émetteur que nomm
 error-issuer-unreachable = Le relais ouvre de nouveaux lieux contre des jetons, et leur émetteur { $host } est injoignable : { $cause }. Réessayez plus tard.
 error-issuer-wrong-pin = Ce qui répond à { $host } n'est pas l'émetteur de jetons que nomme le secret : sa clé est une autre. Quelqu'un s'est peut-être mis entre vous. Demandez à qui héberge le relais.
 error-issuer-grant-refused = L'émetteur de jetons n'accepte pas le secret de votre alliance : il est mal tapé, ou qui héberge le relais l'a repris. Demandez-leur ; une personne qui organise en donne un nouveau avec `twiza alliance grant`.
+error-issuer-busy = L'émetteur de jetons a beaucoup à faire. Réessayez dans un moment.
 error-tokens-used-up = Le secret de votre alliance a reçu autant de jetons qu'il peut en avoir par jour. Il y en aura d'autres demain ; si cela se répète, demandez à qui héberge le relais.
 error-issuer-other-key = L'émetteur de jetons a une autre clé que celle que nomme le secret : le secret est mal tapé, ou l'émetteur a été refait. Copiez le secret de nouveau ; si cela ne suffit pas, demandez à qui héberge le relais.
 error-no-relay = Ce qui répond là n'est pas un relais : c'est peut-être un émetteur de jetons, dont l'adresse se ressemble ({ $code }).

@@ -1,6 +1,7 @@
 //! Settings that contradict each other, or the machine.
 
 use super::Finding;
+use crate::answers::ANSWERS_BYTES_MAX;
 use crate::grants;
 use crate::octets::spoken;
 use crate::settings::{Settings, TransportMode};
@@ -121,7 +122,8 @@ fn memory(settings: &Settings) -> Option<Finding> {
     let connections = settings.connections_max as u64 * PER_CONNECTION;
     let wanted =
         settings.bodies_bytes_max.saturating_add(u64::from(settings.queue_bytes_max)).saturating_add(connections)
-            + LIVE;
+            + LIVE
+            + ANSWERS_BYTES_MAX;
     (wanted > total / 2).then(|| {
         let (wanted, total) = (spoken(wanted), spoken(total));
         let found = format!("requests may take {wanted} of memory, and this machine has {total}");

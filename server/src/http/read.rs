@@ -4,15 +4,12 @@ use super::body::{Mailbox, Parameters};
 use super::problem::ApiResult;
 use super::proof;
 use crate::encoded::Encoded;
-use crate::relay::Relay;
-use axum::body::Body;
+use crate::relay::{Relay, RelayError};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
 use serde::Deserialize;
-use std::convert::Infallible;
 use std::sync::Arc;
 use tracing::instrument;
 use twiza_protocol::stream::RECORDS_MEDIA_TYPE;
@@ -47,13 +44,14 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let proved = proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
-    let page = relay.page(address, after, relay.limits().page_bytes_max).await?;
+    let place = relay.answers.place(relay.limits().page_bytes_max).ok_or(RelayError::AnswersFull)?;
+    let page = relay.page(address, after, place.page_bytes_max).await?;
     let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(0, frame)).collect();
     let last = match page.head {
         Some(head) => Record::Head { slot: 0, receipt: relay.receipt(&address, head) },
         None => Record::More { slot: 0 },
     };
     records.push(Encoded::of(&last));
-    let body = Body::from_stream(stream::iter(records.into_iter().flat_map(Encoded::octets).map(Ok::<_, Infallible>)));
+    let body = place.send(records.into_iter().flat_map(Encoded::octets).collect());
     Ok((proved, [(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
 }

@@ -32,10 +32,11 @@ async fn issue(State(issuer): State<Arc<Issuer>>, headers: HeaderMap, body: Body
     expect_media_type(&headers, JSON_MEDIA_TYPE)?;
     let body = body::octets(&issuer.bodies, body, BODY_BYTES_MAX).await?;
     let request: IssueRequest = json(&body)?;
+    let turn = issuer.queue(&request).map_err(ApiError::Code)?;
     // Whoever hangs up while it waits costs nothing more.
     let place = issuer.signing.wait().await;
     let issue = move || {
-        let _place = place;
+        let (_place, _turn) = (place, turn);
         issuer.issue(&request)
     };
     let issued = tokio::task::spawn_blocking(issue).await;

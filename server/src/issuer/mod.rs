@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use axum_server::Handle;
 use ledger::{Asked, Ledger};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
@@ -28,6 +29,10 @@ use twiza_protocol::{
 
 /// Tokens in one request.
 const TOKENS_PER_REQUEST_MAX: usize = 64;
+
+/// Requests by one grant that wait or are signed: some seconds of work. Members ask each for themselves, after a new grant all at
+/// once, and ask again when they are told to.
+const REQUESTS_PER_GRANT_MAX: usize = 32;
 
 /// An issuer.
 pub(crate) struct Issuer {
@@ -40,6 +45,8 @@ pub(crate) struct Issuer {
     bodies: Bodies,
     /// Places for those whose messages are being signed: as many as there are processors.
     signing: Places,
+    /// How many requests by which grant wait for such a place, or have one: nobody who repeats them keeps out the others.
+    queued: Arc<Mutex<HashMap<GrantDigest, usize>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -55,7 +62,19 @@ impl Issuer {
         let ledger = Mutex::new(Ledger::open(&folder.prepare_ledger()?)?);
         let (tokens_per_day_max, bodies) = (settings.tokens_per_day_max, Bodies::new(settings.bodies_bytes_max));
         let signing = Places::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-        Ok(Self { issuer_key, signing_key, token_key, grants, ledger, tokens_per_day_max, bodies, signing, clock })
+        let queued = Arc::default();
+        Ok(Self {
+            issuer_key,
+            signing_key,
+            token_key,
+            grants,
+            ledger,
+            tokens_per_day_max,
+            bodies,
+            signing,
+            queued,
+            clock,
+        })
     }
 
     fn describe(&self) -> IssuerDescribe {
@@ -65,6 +84,14 @@ impl Issuer {
             tokens_per_request_max: TOKENS_PER_REQUEST_MAX,
             tokens_per_day_max: self.tokens_per_day_max,
         }
+    }
+
+    /// Takes a turn for a request, which waits with it.
+    fn queue(&self, request: &IssueRequest) -> Result<Turn, ProblemCode> {
+        if !is_one_of(&request.grant, &self.grants.now()) {
+            return Err(ProblemCode::GrantRequired);
+        }
+        Turn::take(&self.queued, GrantDigest::of(&request.grant)).ok_or(ProblemCode::RelayBusy)
     }
 
     /// Signs blind messages for a grant. Waits for the disk, and calculates for some milliseconds a token.
@@ -95,6 +122,36 @@ impl Issuer {
             tracing::error!(%error, "tokens could not be signed");
             ProblemCode::Internal
         })
+    }
+}
+
+/// A request's turn. Given up when dropped.
+struct Turn {
+    queued: Arc<Mutex<HashMap<GrantDigest, usize>>>,
+    grant: GrantDigest,
+}
+
+impl Turn {
+    fn take(queued: &Arc<Mutex<HashMap<GrantDigest, usize>>>, grant: GrantDigest) -> Option<Self> {
+        let mut all = queued.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(grant.clone()).or_default();
+        if *count >= REQUESTS_PER_GRANT_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Self { queued: queued.clone(), grant })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut all = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.grant) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.grant);
+            }
+        }
     }
 }
 
@@ -156,5 +213,23 @@ impl RunningIssuer {
         self.background.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
         Ok(served?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_has_a_few_turns_and_takes_none_of_another() {
+        let queued = Arc::default();
+        let take = |secret| Turn::take(&queued, GrantDigest::of(secret));
+        let mut turns: Vec<_> = (0..REQUESTS_PER_GRANT_MAX).map(|_| take("spring").unwrap()).collect();
+        assert!(take("spring").is_none());
+        assert!(take("autumn").is_some());
+        turns.pop();
+        assert!(take("spring").is_some());
+        turns.clear();
+        assert!(queued.lock().unwrap().is_empty(), "nothing is kept of who asked");
     }
 }

@@ -41,6 +41,34 @@ async fn watches_that_nobody_reads_keep_nobody_from_reading() {
 }
 
 #[tokio::test]
+async fn pages_that_nobody_reads_are_bounded() {
+    let relay = relay().await;
+    let client = &relay.client;
+    client.open(&key(1), "").await;
+    for octet in 0..4 {
+        assert_eq!(client.append(&key(1), vec![octet; MEBIBYTE], false).await.status().as_u16(), 201);
+    }
+    let mut unread = Vec::new();
+    // Of an answer on this connection, only the head comes as long as the others fill its window.
+    while unread.last().is_none_or(|page: &reqwest::Response| page.status().as_u16() == 200) {
+        assert!(unread.len() < 100, "more than 128 MiB of pages");
+        unread.push(client.read(&key(1), 0).await);
+    }
+    let other = TestClient::to(relay.running.address(), crate::harness::NOW);
+    let busy = other.read(&key(1), 0).await;
+    assert!(unread.len() >= 64, "16 whole pages, then small ones: {}", unread.len());
+    let busy = problem(busy).await;
+    assert!(busy.code == ProblemCode::RelayBusy && busy.retry_after_seconds.is_some());
+    // Who appends and watches is served all the same.
+    assert_eq!(other.append(&key(1), frame(9), false).await.status().as_u16(), 201);
+    drop(unread);
+    // The relay hears of it in its own time.
+    while other.read(&key(1), 4).await.status().as_u16() != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn large_frames_of_many_mailboxes_come_whole() {
     let relay = relay().await;
     let client = &relay.client;
