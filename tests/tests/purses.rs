@@ -158,6 +158,18 @@ async fn two(world: &World, issuer: &Arc<Issuer>) -> Result<(Engine, AllianceNum
     Ok((amina, alliance, karim, of_karim))
 }
 
+/// The same two, each for an organisation, and both have to approve what changes.
+async fn two_who_decide(
+    world: &World,
+    issuer: &Arc<Issuer>,
+) -> Result<(Engine, AllianceNumber, Engine, AllianceNumber)> {
+    let (amina, alliance, karim, of_karim) = two(world, issuer).await?;
+    amina.set_role(alliance, "Karim", Role::Organiser).await?;
+    amina.set_rules(alliance, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
+    karim.sync(of_karim).await?;
+    Ok((amina, alliance, karim, of_karim))
+}
+
 /// Uses up what is in the purse.
 async fn spend_all(engine: &Engine, alliance: AllianceNumber, issuer: &Issuer) -> Result<()> {
     issuer.behave(Manner::UsedUp);
@@ -299,10 +311,7 @@ async fn another_grant_is_tried_before_it_replaces_the_one_that_is_used_up() -> 
 async fn nobody_decides_about_a_grant_whose_issuer_does_not_answer() -> Result<()> {
     let issuer = Issuer::new()?;
     let world = world_of(&issuer).await?;
-    let (amina, alliance, karim, of_karim) = two(&world, &issuer).await?;
-    amina.set_role(alliance, "Karim", Role::Organiser).await?;
-    amina.set_rules(alliance, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
-    karim.sync(of_karim).await?;
+    let (amina, alliance, karim, of_karim) = two_who_decide(&world, &issuer).await?;
 
     issuer.behave(Manner::Few(1));
     let action = amina.new_grant(alliance, Some(issuer.grant("autumn")?)).await?;
@@ -351,10 +360,7 @@ async fn a_grant_that_waits_for_its_issuer_keeps_nobody_from_leaving() -> Result
 async fn tokens_of_a_grant_that_waits_for_approvals_stay_and_those_of_one_that_was_withdrawn_go() -> Result<()> {
     let issuer = Issuer::new()?;
     let world = world_of(&issuer).await?;
-    let (amina, alliance, karim, of_karim) = two(&world, &issuer).await?;
-    amina.set_role(alliance, "Karim", Role::Organiser).await?;
-    amina.set_rules(alliance, &Rules { quorums: Quorums::all(2), ..Rules::default() }).await?;
-    karim.sync(of_karim).await?;
+    let (amina, alliance, karim, of_karim) = two_who_decide(&world, &issuer).await?;
     let asked = || issuer.requests.load(Ordering::SeqCst);
     // Whenever an alliance is forgotten, tokens that none uses go.
     let tidy = async || -> Result<()> {
