@@ -173,7 +173,7 @@ impl<'a> Context<'a> {
 
     /// The alliance of this name or number. One that somebody waits to be let into has no name here until that is known:
     /// where none has this one, it is asked about first.
-    pub(crate) async fn named(&self, engine: &Engine, name: &str) -> Result<AllianceNumber, Failure> {
+    async fn named(&self, engine: &Engine, name: &str) -> Result<AllianceNumber, Failure> {
         match engine.find_alliance(name).await {
             Err(ClientError::UnknownAlliance(_)) => {}
             found => return Ok(found?),
@@ -188,6 +188,11 @@ impl<'a> Context<'a> {
             }
             found => Ok(found?),
         }
+    }
+
+    /// Whether nobody else is in an alliance.
+    pub(crate) async fn is_alone(engine: &Engine, alliance: AllianceNumber) -> Result<bool, ClientError> {
+        Ok(engine.members(alliance).await?.len() == 1)
     }
 
     /// The alliances that somebody waits to be let into.

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -29,10 +30,30 @@ macro_rules! programs {
     };
 }
 
+/// A process. Killed when dropped.
+#[derive(Debug)]
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already gone, or gone now: there is nobody left to tell.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A place on loopback that nobody has now.
+///
+/// # Errors
+/// Where there is none.
+pub fn free_place() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
 /// A running relay. Killed when dropped.
 #[derive(Debug)]
 pub struct RelayProcess {
-    process: Child,
+    process: Process,
     /// What `serve` printed.
     pub address: String,
     /// What it says on standard error.
@@ -79,8 +100,8 @@ impl RelayProcess {
         let errors = File::options().create(true).append(true).open(&log)?;
         let mut serve = Command::new(programs.relay);
         serve.arg("serve").arg("--data").arg(data).args(arguments).stdout(Stdio::piped()).stderr(errors);
-        let mut process = serve.spawn()?;
-        let output = process.stdout.take().context("no output of the relay")?;
+        let mut process = Process(serve.spawn()?);
+        let output = process.0.stdout.take().context("no output of the relay")?;
         let mut address = String::new();
         BufReader::new(output).read_line(&mut address)?;
         let address = address.trim().to_owned();
@@ -92,7 +113,7 @@ impl RelayProcess {
     /// The process's id.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.process.0.id()
     }
 
     /// Ends it as a power cut would, without a word.
@@ -100,17 +121,9 @@ impl RelayProcess {
     /// # Errors
     /// Where the system refuses.
     pub fn kill(mut self) -> Result<()> {
-        self.process.kill()?;
-        self.process.wait()?;
+        self.process.0.kill()?;
+        self.process.0.wait()?;
         Ok(())
-    }
-}
-
-impl Drop for RelayProcess {
-    fn drop(&mut self) {
-        // Already gone, or gone now: there is nobody left to tell.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -8,14 +8,15 @@
 //! It is what Tor itself is tested with (`TestingTorNetwork`, tor(1)), with all of the cryptography and none of the
 //! waiting.
 
+use crate::programs::{Process, free_place};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -50,22 +51,10 @@ V3AuthVoteDelay 2
 V3AuthDistDelay 2
 ";
 
-/// A node. Ends when dropped.
-#[derive(Debug)]
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Already gone, or gone now: there is nobody left to tell.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A running network.
 #[derive(Debug)]
 pub struct TorNetwork {
-    _nodes: Vec<Node>,
+    _nodes: Vec<Process>,
     socks: SocketAddr,
     control: SocketAddr,
     /// The name of the onion service.
@@ -102,7 +91,7 @@ impl TorNetwork {
         let own = folder.join("service").join("onion");
         let served = service.replace("{folder}", &own.display().to_string());
         nodes.push(start_with_circuits(folder, "service", &format!("{}SocksPort 0\n{served}", authority.line))?);
-        let (socks, control) = (free_port()?, free_port()?);
+        let (socks, control) = (free_place()?, free_place()?);
         let ports = format!("SocksPort {socks}\nControlPort {control}\n");
         nodes.push(start_with_circuits(folder, "client", &format!("{}{ports}", authority.line))?);
         let onion = std::fs::read_to_string(own.join("hostname"))?.trim().to_owned();
@@ -142,9 +131,9 @@ struct Authority {
 
 impl Authority {
     fn new(folder: &Path) -> Result<Self> {
-        let keys = data_of(folder, "authority").join("keys");
+        let keys = folder.join("authority").join("keys");
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys)?;
-        let (or, directory) = (free_port()?, free_port()?);
+        let (or, directory) = (free_place()?, free_place()?);
         let identity = certify(&keys, directory)?;
         let ports = format!("ORPort {or} IPv4Only\nDirPort {directory} IPv4Only\nAddress {}\n", or.ip());
         let own = format!("{AUTHORITY}{NOT_A_CLIENT}{ports}");
@@ -185,27 +174,23 @@ fn fingerprint(torrc: &Path) -> Result<String> {
     Ok(fingerprint.replace(' ', ""))
 }
 
-fn data_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name)
-}
-
 fn write_torrc(folder: &Path, name: &str, settings: &str) -> Result<PathBuf> {
     let file = folder.join(format!("{name}.torrc"));
     let mut torrc = String::from(EVERY_NODE);
-    writeln!(torrc, "Nickname {name}\nDataDirectory {}\n{settings}", data_of(folder, name).display())?;
+    writeln!(torrc, "Nickname {name}\nDataDirectory {}\n{settings}", folder.join(name).display())?;
     std::fs::write(&file, torrc)?;
     Ok(file)
 }
 
 /// Starts a node, which says in a file what it does.
-fn start(folder: &Path, name: &str, settings: &str) -> Result<Node> {
+fn start(folder: &Path, name: &str, settings: &str) -> Result<Process> {
     let log = File::create(folder.join(format!("{name}.log")))?;
-    Ok(Node(command(folder, name, settings)?.stdout(log).spawn()?))
+    Ok(Process(command(folder, name, settings)?.stdout(log).spawn()?))
 }
 
 /// Starts a node; returns once it has circuits.
-fn start_with_circuits(folder: &Path, name: &str, settings: &str) -> Result<Node> {
-    let mut node = Node(command(folder, name, settings)?.stdout(Stdio::piped()).spawn()?);
+fn start_with_circuits(folder: &Path, name: &str, settings: &str) -> Result<Process> {
+    let mut node = Process(command(folder, name, settings)?.stdout(Stdio::piped()).spawn()?);
     await_circuits(node.0.stdout.take().context("no output")?)
         .with_context(|| format!("tor ({name}) has no circuits"))?;
     Ok(node)
@@ -213,7 +198,7 @@ fn start_with_circuits(folder: &Path, name: &str, settings: &str) -> Result<Node
 
 fn command(folder: &Path, name: &str, settings: &str) -> Result<Command> {
     let torrc = write_torrc(folder, name, settings)?;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_of(folder, name))?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(name))?;
     let mut tor = Command::new("tor");
     // Nothing of the machine's own.
     tor.arg("--defaults-torrc").arg("/dev/null").arg("-f").arg(torrc);
@@ -233,9 +218,4 @@ fn await_circuits(said: ChildStdout) -> Result<()> {
         }
     });
     Ok(circuits.recv_timeout(PATIENCE)?)
-}
-
-/// A place on loopback that nobody has now.
-fn free_port() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use tempfile::TempDir;
 use twiza_tests::programs;
-use twiza_tests::programs::{Person, RelayProcess};
+use twiza_tests::programs::{Person, RelayProcess, free_place};
 
 /// A relay and two people, of whom the first has founded an alliance.
 struct Scene {
@@ -123,7 +123,7 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
     let damaged = link.replace("twiza:join:", "twiza:join:A");
     let too_long = "n".repeat(65);
     let pinned_to_another = another_pin(&scene)?;
-    let closed_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let closed_port = free_place()?.port();
     let (_, pin) = scene.relay.address.rsplit_once('/').context("a pin")?;
     let nobody_there = format!("twiza://127.0.0.1:{closed_port}/{pin}");
     let cases: &[(&Person, &[&str], i32, &str)] = &[

@@ -3,12 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 use twiza_tests::programs;
-use twiza_tests::programs::{Person, RelayProcess};
+use twiza_tests::programs::{Person, Process, RelayProcess, free_place};
 use twiza_tests::tor::TorNetwork;
 
 /// How long it may take until an onion service is found that was just made known.
@@ -16,31 +15,23 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A program that watches. Ends when dropped.
 struct Watching {
-    process: Child,
+    _process: Process,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Watching {
     fn start(person: &Person) -> Result<Self> {
         let mut watch = person.command(&["--json", "watch"]);
-        let mut process = watch.stdout(Stdio::piped()).spawn()?;
-        let lines = BufReader::new(process.stdout.take().context("no output")?).lines();
-        Ok(Self { process, lines })
+        let mut process = Process(watch.stdout(Stdio::piped()).spawn()?);
+        let lines = BufReader::new(process.0.stdout.take().context("no output")?).lines();
+        Ok(Self { _process: process, lines })
     }
 
     /// What somebody says next; `None` where the program ended.
     fn next_text(&mut self) -> Option<String> {
-        let lines = self.lines.by_ref().map_while(Result::ok);
-        lines
-            .filter_map(|line| Some(serde_json::from_str::<Value>(&line).ok()?["entry"]["text"].as_str()?.to_owned()))
-            .next()
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
+        let text =
+            |line: String| Some(serde_json::from_str::<Value>(&line).ok()?["entry"]["text"].as_str()?.to_owned());
+        self.lines.by_ref().map_while(Result::ok).find_map(text)
     }
 }
 
@@ -83,7 +74,7 @@ fn an_alliance_lives_at_an_onion_service() -> Result<()> {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = free_place()?.port();
     let network = TorNetwork::start(folder.path(), &service(port)?)?;
     let data = folder.path().join("twiza-relay");
     RelayProcess::init(programs!(), &data, &format!("127.0.0.1:{port}"))?;

@@ -167,7 +167,7 @@ async fn forget(context: &Context<'_>, named: &str, abandon: bool, yes: bool) ->
     let alliance = engine.alliance(number).await?;
     let mut asked = variables(&alliance);
     // Whoever is there alone has nobody to take leave of.
-    let alone = alliance.status == Status::Active && engine.members(number).await?.len() == 1;
+    let alone = alliance.status == Status::Active && Context::is_alone(&engine, number).await?;
     if alone {
         asked.push(("status", "alone".into()));
     } else if alliance.status == Status::Active && !abandon {

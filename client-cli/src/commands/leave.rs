@@ -12,7 +12,7 @@ pub(crate) async fn run(named: InAlliance, context: &Context<'_>) -> Result<(), 
     let alliance = context.alliance(&engine, &named).await?;
     let left = engine.leave(alliance).await;
     if matches!(left, Err(ClientError::NotPossible(Obstacle::LastOrganiser)))
-        && engine.members(alliance).await?.len() == 1
+        && Context::is_alone(&engine, alliance).await?
     {
         return Err(Failure::Alone(alliance));
     }

@@ -46,7 +46,7 @@ pub(crate) struct Issuer {
     /// Places for those whose messages are being signed: as many as there are processors.
     signing: Places,
     /// How many requests by which grant wait for such a place, or have one: nobody who repeats them keeps out the others.
-    queued: Arc<Mutex<HashMap<GrantDigest, usize>>>,
+    queued: Queued,
     clock: Arc<dyn Clock>,
 }
 
@@ -125,14 +125,17 @@ impl Issuer {
     }
 }
 
+/// How many requests there are by which grant.
+type Queued = Arc<Mutex<HashMap<GrantDigest, usize>>>;
+
 /// A request's turn. Given up when dropped.
 struct Turn {
-    queued: Arc<Mutex<HashMap<GrantDigest, usize>>>,
+    queued: Queued,
     grant: GrantDigest,
 }
 
 impl Turn {
-    fn take(queued: &Arc<Mutex<HashMap<GrantDigest, usize>>>, grant: GrantDigest) -> Option<Self> {
+    fn take(queued: &Queued, grant: GrantDigest) -> Option<Self> {
         let mut all = queued.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(grant.clone()).or_default();
         if *count >= REQUESTS_PER_GRANT_MAX {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::contract::{self, DAYS, address, append, free};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 use twiza_protocol::FrameDigest;
 
@@ -170,16 +171,16 @@ async fn mailboxes_that_are_opened_and_never_written_keep_the_log_short_as_well(
 #[tokio::test]
 async fn readers_keep_the_log_from_beginning_anew_for_a_moment_only() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(fresh(&folder, "db").await);
+    let store = fresh(&folder, "db").await;
     store.open_batch(&[free(1)], DAYS, &Quotas::default()).await.unwrap();
     // Connections that always read, each for a while: one of them has the log whenever it could begin anew.
     let file = folder.path().join("db");
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..4)
         .map(|_| {
             let (connection, stop) = (Database::at(&file).reader().unwrap(), stop.clone());
             std::thread::spawn(move || {
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
                     let moment = connection.unchecked_transaction().unwrap();
                     let count = |_| {
                         moment
@@ -193,7 +194,7 @@ async fn readers_keep_the_log_from_beginning_anew_for_a_moment_only() {
     for octet in 0..200 {
         store.append_batch(&[append(1, octet, 1 << 20, false)], DAYS, &Quotas::default()).await.unwrap()[0].unwrap();
     }
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     readers.into_iter().for_each(|reader| reader.join().unwrap());
     let log = folder.path().join("db-wal").metadata().unwrap().len();
     assert!(log < 4 * checkpoint::LOG_BYTES_MAX, "{log} octets");
