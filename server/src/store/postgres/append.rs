@@ -1,19 +1,20 @@
 //! Appending, beside other nodes that do the same: read, decide, and write where nothing has changed meanwhile.
 //!
 //! ```text
-//! load (one moment) ─▶ decide ─▶ write and notify (one transaction) ─▶ raced mailboxes: again
+//! remembered, or load (one moment) ─▶ decide ─▶ write and notify (one transaction) ─▶ raced mailboxes: again
 //! ```
 //!
 //! No lock outlives a statement, so a node that dies, or whose network does, keeps nobody waiting.
 
 use super::listener::encode;
+use super::remembered::Remembered;
 use super::{Append, Appended, Days, Node, Quotas, Refused, StoreError, StoreResult, rows};
 use crate::store::news::{MailboxTag, Stored};
 use crate::store::placement::{Mailbox, Placed, Placement};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use std::collections::{HashMap, HashSet};
-use twiza_protocol::{Chain, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, MailboxAddress, Sequence};
 
 /// Each round, somebody gets on with each mailbox; so many in vain are a fault and no bad luck.
 pub(super) const ROUNDS_MAX: usize = 64;
@@ -26,14 +27,23 @@ pub(super) async fn append_batch(
     days: Days,
     quotas: &Quotas,
     node: &Node,
+    remembered: &mut Remembered,
 ) -> StoreResult<Vec<Verdict>> {
     let mut verdicts = vec![Err(Refused::MailboxUnknown); appends.len()];
     let mut waiting: Vec<usize> = (0..appends.len()).collect();
     for _ in 0..ROUNDS_MAX {
         let batch: Vec<_> = waiting.iter().map(|index| &appends[*index]).collect();
-        let loaded = load(connection, &batch, days).await?;
-        let decided = Decided::new(&batch, loaded, days, quotas);
+        let guessed = remembered.of(&batch, days, quotas).map(|loaded| Decided::new(&batch, loaded, days, quotas));
+        let decided = match guessed.filter(Decided::takes_all) {
+            Some(decided) => decided,
+            None => {
+                let loaded = load(connection, &batch, days).await?;
+                remembered.told(loaded.relay_bytes);
+                Decided::new(&batch, loaded, days, quotas)
+            }
+        };
         let moved = write(connection, &decided, days, node).await?;
+        decided.remember(&moved, remembered);
         let raced = |append: &Append| decided.raced(&append.address, &moved);
         for ((index, append), verdict) in waiting.iter().zip(&batch).zip(&decided.verdicts) {
             if !raced(append) {
@@ -50,16 +60,17 @@ pub(super) async fn append_batch(
 
 /// What is known before deciding.
 #[derive(Default)]
-struct Loaded {
-    relay_bytes: u64,
-    mailboxes: HashMap<MailboxAddress, Before>,
-    known: Vec<(i64, usize, super::Head)>,
+pub(super) struct Loaded {
+    pub(super) relay_bytes: u64,
+    pub(super) mailboxes: HashMap<MailboxAddress, Before>,
+    pub(super) known: Vec<(i64, usize, super::Head)>,
 }
 
-struct Before {
-    mailbox: Mailbox,
-    /// Whether its expiry day is to move.
-    is_aging: bool,
+/// A mailbox before a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    pub(super) mailbox: Mailbox,
+    pub(super) expires: ExpiryDay,
 }
 
 async fn load(connection: &mut PgConnection, batch: &[&Append], days: Days) -> StoreResult<Loaded> {
@@ -77,8 +88,7 @@ async fn load(connection: &mut PgConnection, batch: &[&Append], days: Days) -> S
         let append = batch.get(nth.wrapping_sub(1)).ok_or(StoreError::Damaged("nth"))?;
         let slot = row.try_get("slot")?;
         let mailbox = Mailbox { slot, head: rows::head(row)?, frame_bytes: rows::count(row, "frame_bytes")? };
-        let is_aging = rows::day(row, "expires_day")? < days.expires;
-        loaded.mailboxes.insert(append.address, Before { mailbox, is_aging });
+        loaded.mailboxes.insert(append.address, Before { mailbox, expires: rows::day(row, "expires_day")? });
         loaded.relay_bytes = u64::try_from(row.try_get::<i64, _>("relay_bytes")?).unwrap_or_default();
         if let Some(first) = known(row)? {
             loaded.known.push((slot, nth - 1, first));
@@ -98,7 +108,7 @@ struct Decided<'a> {
     verdicts: Vec<Verdict>,
     frames: Vec<(&'a Append, Placed)>,
     /// Mailboxes to write: how they were, and how they are to be.
-    touched: HashMap<MailboxAddress, (Sequence, Mailbox)>,
+    touched: HashMap<MailboxAddress, (Sequence, Before)>,
 }
 
 impl<'a> Decided<'a> {
@@ -119,28 +129,49 @@ impl<'a> Decided<'a> {
             if placed.appended.is_new {
                 frames.push((append, placed));
             }
-            if placed.appended.is_new || mailboxes[&append.address].is_aging {
+            if placed.appended.is_new || mailboxes[&append.address].expires < days.expires {
                 touching.insert(append.address);
             }
             Ok(placed.appended)
         };
         let verdicts = batch.iter().map(|append| decide(append)).collect();
         let after = placement.mailboxes().filter(|(address, _)| touching.contains(*address));
-        let touched = after.map(|(address, after)| (*address, (mailboxes[address].mailbox.head.sequence, *after)));
+        let touched = after.map(|(address, after)| {
+            let Before { mailbox, expires } = mailboxes[address];
+            (*address, (mailbox.head.sequence, Before { mailbox: *after, expires: expires.max(days.expires) }))
+        });
         Self { verdicts, frames, touched: touched.collect() }
     }
 
+    /// Whether nothing is refused.
+    fn takes_all(&self) -> bool {
+        self.verdicts.iter().all(Result::is_ok)
+    }
+
+    /// How the mailboxes are now that were written.
+    fn remember(&self, moved: &HashSet<i64>, remembered: &mut Remembered) {
+        for (address, (_, after)) in &self.touched {
+            if moved.contains(&after.mailbox.slot) {
+                remembered.keep(*address, *after);
+            } else {
+                remembered.forget(address);
+            }
+        }
+        let written = self.frames.iter().filter(|(_, placed)| moved.contains(&placed.slot));
+        remembered.wrote(written.map(|(append, _)| append.octets.len() as u64).sum());
+    }
+
     fn raced(&self, address: &MailboxAddress, moved: &HashSet<i64>) -> bool {
-        self.touched.get(address).is_some_and(|(_, mailbox)| !moved.contains(&mailbox.slot))
+        self.touched.get(address).is_some_and(|(_, after)| !moved.contains(&after.mailbox.slot))
     }
 
     /// What other nodes are told: of mailboxes with new frames, that there are some.
     fn news(&self, node: &Node) -> Vec<String> {
-        let grown = self.touched.iter().filter(|(_, (was_at, mailbox))| *was_at != mailbox.head.sequence);
-        let stored = grown.map(|(address, (was_at, mailbox))| Stored {
+        let grown = self.touched.iter().filter(|(_, (was_at, after))| *was_at != after.mailbox.head.sequence);
+        let stored = grown.map(|(address, (was_at, after))| Stored {
             mailbox: MailboxTag::of(address),
             after: *was_at,
-            last: mailbox.head.sequence,
+            last: after.mailbox.head.sequence,
         });
         encode(&node.name, stored)
     }
@@ -157,7 +188,8 @@ async fn write(
         return Ok(HashSet::new());
     }
     let addresses = decided.touched.keys();
-    let (was_at, mailboxes): (Vec<Sequence>, Vec<Mailbox>) = decided.touched.values().copied().unzip();
+    let (was_at, mailboxes): (Vec<Sequence>, Vec<Mailbox>) =
+        decided.touched.values().map(|(was_at, after)| (*was_at, after.mailbox)).unzip();
     let heads = || mailboxes.iter().map(|mailbox| &mailbox.head);
     let frames = &decided.frames;
     let moved: Vec<Option<i64>> = sqlx::query_scalar(include_str!("append_write.sql"))

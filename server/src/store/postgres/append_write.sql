@@ -1,9 +1,16 @@
 -- Writes a decided batch. A mailbox that another node has changed since it was read stays as it is, and so do its
--- frames: they are decided again. A mailbox's last place is enough to tell.
+-- frames: they are decided again. A mailbox's last place is enough to tell. So does one that has one of the frames already:
+-- where the batch was decided by what the node remembered, nobody has looked.
 --
 -- Why rows are locked in the order of addresses: nodes that lock the same two cannot wait for each other. The total's
 -- part comes last, and is one.
-with locked as (
+with repeated as (
+    select distinct placed.id >> 24 as slot
+    from unnest($8::bigint[], $9::bytea[]) as placed (id, digest)
+    cross join lateral (
+        select from frame where frame.id >> 24 = placed.id >> 24 and frame.digest = placed.digest offset 0
+    ) as frame
+), locked as (
     select wanted.*, wanted.frame_bytes - mailbox.frame_bytes as added
     from (
         select *
@@ -16,6 +23,7 @@ with locked as (
         where address = wanted.address and slot = wanted.slot and last_sequence = wanted.was_at and expires_day >= $13
         for update
     ) as mailbox
+    where wanted.slot not in (select slot from repeated)
 ), moved as (
     update mailbox
     set last_sequence = locked.last_sequence, chain = locked.chain, closed = locked.closed,

@@ -1,7 +1,7 @@
 //! The store on PostgreSQL: any number of relay nodes on one database.
 //!
 //! ```text
-//! one writing connection ── load, decide, write where nothing has changed: see append.rs
+//! one writing connection ── load or remember, decide, write where nothing has changed: see append.rs
 //! a few others           ── each statement sees one moment, and never waits for a writer
 //! one that listens       ── what other nodes stored: see listener.rs
 //! ```
@@ -15,6 +15,7 @@ mod error;
 mod listener;
 mod open;
 mod read;
+mod remembered;
 mod rows;
 mod sweep;
 mod url;
@@ -27,6 +28,7 @@ use connection::ANSWER_TIME_MAX;
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::future::BoxFuture;
 use listener::Listener;
+use remembered::Remembered;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres};
@@ -93,6 +95,7 @@ struct Writer {
     connection: Option<PoolConnection<Postgres>>,
     /// Tells the listener the node's name.
     name: watch::Sender<NodeName>,
+    remembered: Remembered,
 }
 
 impl PostgresStore {
@@ -108,7 +111,14 @@ impl PostgresStore {
         let node = Node { name: NodeName::random()?, part: part as i16 };
         let (name, names) = watch::channel(node.name);
         let listener = Mutex::new(Listener::new(options, names));
-        let writer = Mutex::new(Writer { pool: pool.clone(), node: node.clone(), connection: None, name });
+        let writer = Writer {
+            pool: pool.clone(),
+            node: node.clone(),
+            connection: None,
+            name,
+            remembered: Remembered::default(),
+        };
+        let writer = Mutex::new(writer);
         Ok(Self { pool, node, writer, listener })
     }
 
@@ -163,7 +173,8 @@ impl Writer {
         let mut result = Err(StoreError::Closed);
         for _ in 0..ATTEMPTS {
             let mut connection = self.connect().await?;
-            result = in_time(append::append_batch(&mut connection, appends, days, quotas, &self.node)).await;
+            let (node, remembered) = (&self.node, &mut self.remembered);
+            result = in_time(append::append_batch(&mut connection, appends, days, quotas, node, remembered)).await;
             if self.keep(connection, &result) {
                 break;
             }

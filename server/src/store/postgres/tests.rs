@@ -219,6 +219,66 @@ async fn nodes_that_write_to_the_same_mailboxes_in_any_order_get_on() {
 }
 
 #[tokio::test]
+async fn what_a_node_remembers_is_a_guess_that_the_database_corrects() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (url, quotas) = (cluster.database(), Quotas::default());
+    let (one, two) = (store(&url).await, store(&url).await);
+    one.open_batch(&[free(1), free(2)], DAYS, &quotas).await.unwrap();
+    let frame = |octet| append(1, octet, 1024, false);
+    let is_remembered =
+        async |append: &Append| one.writer.lock().await.remembered.of(&[append], DAYS, &quotas).is_some();
+    let append_to = async |store: &PostgresStore, appends: &[Append]| {
+        store.append_batch(appends, DAYS, &quotas).await.unwrap().into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert!(!is_remembered(&frame(1)).await);
+    let first = append_to(&one, &[frame(1), append(2, 1, 1024, false)]).await[0];
+    assert!(is_remembered(&frame(2)).await);
+    assert_eq!(append_to(&one, &[frame(2)]).await[0].head.sequence, Sequence(2));
+
+    // Frames that are there already: by this node, and by another one since.
+    let third = append_to(&two, &[frame(3)]).await[0];
+    assert!(is_remembered(&frame(3)).await);
+    let again = append_to(&one, &[frame(3), frame(1), frame(4)]).await;
+    assert_eq!([again[0], again[1]], [third, first].map(|first| Appended { is_new: false, ..first }));
+    assert_eq!((again[2].is_new, again[2].head.sequence), (true, Sequence(4)));
+    assert!(is_remembered(&frame(1)).await);
+    assert_eq!(append_to(&one, &[frame(1)]).await, [Appended { is_new: false, ..first }]);
+    let bytes = one.totals().await.unwrap().frame_bytes;
+    assert_eq!(bytes, 5 * 1024, "nothing was written twice");
+
+    // Closed by another node: refused, and its frames are known all the same.
+    append_to(&two, &[append(1, 9, 1024, true)]).await;
+    let refused = one.append_batch(&[frame(5), frame(1)], DAYS, &quotas).await.unwrap();
+    assert_eq!(refused, [Err(Refused::MailboxClosed), Ok(Appended { is_new: false, ..first })]);
+
+    // Expired, and opened again elsewhere: it is another mailbox.
+    let later = Days { today: ExpiryDay(DAYS.expires.0 + 1), expires: ExpiryDay(DAYS.expires.0 + 31) };
+    let second = append(2, 2, 1024, false);
+    append_to(&one, std::slice::from_ref(&second)).await;
+    assert!(two.open_batch(&[free(2)], later, &quotas).await.unwrap()[0].unwrap().is_new);
+    assert!(is_remembered(&second).await);
+    let anew = append_to(&one, std::slice::from_ref(&second)).await[0];
+    assert_eq!((anew.is_new, anew.head.sequence), (true, Sequence(1)));
+}
+
+#[tokio::test]
+async fn a_batch_is_read_first_where_little_room_is_left() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let store = store(&cluster.database()).await;
+    let quotas = Quotas { relay_bytes_max: 16 * 1024, relay_closing_reserve_bytes: 0, ..Quotas::default() };
+    store.open_batch(&[free(1)], DAYS, &quotas).await.unwrap();
+    let mut remembered = Vec::new();
+    for octet in 0..17 {
+        let next = append(1, octet, 1024, false);
+        remembered.push(store.writer.lock().await.remembered.of(&[&next], DAYS, &quotas).is_some());
+        let stored = store.append_batch(&[next], DAYS, &quotas).await.unwrap();
+        assert_eq!(stored[0].is_ok(), octet < 16);
+    }
+    assert!(!remembered[0] && remembered[1..8].contains(&true));
+    assert_eq!(remembered[15..], [false, false], "less than an eighth is free");
+}
+
+#[tokio::test]
 async fn quotas_of_the_relay_count_what_other_nodes_stored() {
     let Some(cluster) = Cluster::shared() else { return };
     let url = cluster.database();
