@@ -101,6 +101,7 @@ fn translate(command: Command, language: &Language, path: &str) -> Command {
         command = command.after_help(format!("{heading}\n  {}", example.replace('\n', "\n  ")));
     }
     let mut command = command.mut_args(|argument| {
+        let argument = without_empty_variable(argument);
         let own = format!("arg-{path}-{}", argument.get_id());
         let help = language.find(&own, &[]).or_else(|| language.find(&format!("arg-{}", argument.get_id()), &[]));
         let heading = if argument.is_positional() { "heading-arguments" } else { "heading-options" };
@@ -121,6 +122,12 @@ fn translate(command: Command, language: &Language, path: &str) -> Command {
         command = command.mut_subcommand(name, |child| translate(child.disable_help_subcommand(true), language, &path));
     }
     command
+}
+
+/// An environment variable that is set to nothing is as good as none.
+fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
+    let is_empty = |variable| std::env::var_os(variable).is_some_and(|value| value.is_empty());
+    if argument.get_env().is_some_and(is_empty) { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
 /// What stands for a value in help, such as `NAME` or `ORGANISATION=SEATS`, word by word.

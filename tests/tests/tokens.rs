@@ -181,6 +181,9 @@ fn a_new_grant_takes_the_place_of_one_that_is_taken_back() -> Result<()> {
     assert_eq!(amina.is_refused(&["alliance", "grant", ""])?, (2, "error-grant-empty".to_owned()));
     assert_eq!(amina.is_refused(&["alliance", "grant", "springtime"])?, (4, "error-not-possible".to_owned()));
     assert_eq!(karim.is_refused(&["alliance", "grant", &whole])?, (4, "error-not-organiser".to_owned()));
+    let unsaid = amina.command(&["alliance", "grant"]).env("TWIZA_GRANT", "").output()?;
+    assert_eq!(unsaid.status.code(), Some(2), "a variable that is set to nothing is none");
+    assert!(String::from_utf8_lossy(&unsaid.stderr).contains("SECRET"), "{unsaid:?}");
     let given = amina.command(&["--json", "alliance", "grant"]).env("TWIZA_GRANT", &whole).output()?;
     assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
     let given: Value = serde_json::from_slice(&given.stdout)?;

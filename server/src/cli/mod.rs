@@ -14,9 +14,11 @@ pub mod serve;
 pub mod stats;
 pub mod token_key;
 
-use crate::folder::Folder;
-use crate::settings::Settings;
-use crate::store::{SqliteUpkeep, Upkeep};
+use crate::folder::{Folder, FolderError};
+use crate::grants::GrantsError;
+use crate::seizure::SeizureError;
+use crate::settings::{Settings, SettingsError};
+use crate::store::{SqliteUpkeep, StoreError, Upkeep};
 
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -137,22 +139,40 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) if wants_json && error.use_stderr() => {
-            tell_script(error.render().to_string().trim_end());
+            tell_script("usage", error.render().to_string().trim_end());
             return ExitCode::from(EXIT_USAGE);
         }
         Err(error) => error.exit(),
     };
     match arguments.command.run() {
         Ok(code) => return code,
-        Err(error) if wants_json => tell_script(&told(&error)),
+        Err(error) if wants_json => tell_script(code(&error), &told(&error)),
         Err(error) => say(&format!("twiza-relay: {}", told(&error))),
     }
     ExitCode::FAILURE
 }
 
+/// What kind of error it is, for scripts. What has no kind of its own is `failed`.
+fn code(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref() {
+        Some(SettingsError::Missing(_)) => return "no_relay",
+        Some(_) => return "settings",
+        None => {}
+    }
+    match error.downcast_ref() {
+        Some(SeizureError::Folder { .. }) => "folder",
+        Some(SeizureError::Store(_)) => "database",
+        Some(SeizureError::Grants(_)) => "grants",
+        None if error.is::<FolderError>() => "folder",
+        None if error.is::<StoreError>() => "database",
+        None if error.is::<GrantsError>() => "grants",
+        None => "failed",
+    }
+}
+
 /// Tells a script of an error.
-fn tell_script(message: &str) {
-    let error = serde_json::json!({ "message": message });
+fn tell_script(code: &str, message: &str) {
+    let error = serde_json::json!({ "code": code, "message": message });
     say(&serde_json::json!({ "version": 1, "error": error }).to_string());
 }
 

@@ -227,8 +227,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 pub trait Store: Send + Sync + 'static {
     /// Opens mailboxes, or moves the expiry of open ones forward. Idempotent. One result per opening, in order.
     /// An expired mailbox that is opened again is empty. A new one beyond `mailboxes_max` is refused. A token opens one
-    /// mailbox, whatever happens; it is spent in the same transaction, and not where the mailbox was there or is refused (but where several nodes open
-    /// one mailbox at the same moment, it may be).
+    /// mailbox, whatever happens; it is spent in the same transaction, and not where the mailbox was there or is refused.
     fn open_batch<'a>(
         &'a self,
         opens: &'a [Open],

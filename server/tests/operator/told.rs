@@ -43,9 +43,23 @@ fn a_script_is_told_of_wrong_words_as_of_all_else() {
         assert_eq!(refused.status.code(), Some(2));
         let told: serde_json::Value = serde_json::from_slice(&refused.stderr).unwrap();
         assert!(told["error"]["message"].as_str().is_some_and(|message| message.contains("Usage: ")), "{told}");
+        assert_eq!(told["error"]["code"], "usage");
     }
     let plain = output(&["stats", "--yaml"], &data);
     assert!(plain.status.code() == Some(2) && text(&plain.stderr).starts_with("error: "), "{}", text(&plain.stderr));
+    let code = |words: &[&str]| {
+        let told: serde_json::Value = serde_json::from_slice(&output(words, &data).stderr).unwrap();
+        told["error"]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code(&["stats", "--json"]), "failed");
+    std::fs::write(data.join("relay.sqlite3"), "no database, but long enough to be looked at ".repeat(100)).unwrap();
+    assert_eq!(code(&["stats", "--json"]), "database");
+    std::fs::write(data.join("grants.toml"), "[").unwrap();
+    assert_eq!(code(&["grant", "list", "--json"]), "grants");
+    std::fs::write(data.join("relay.toml"), "[").unwrap();
+    assert_eq!(code(&["stats", "--json"]), "settings");
+    std::fs::remove_file(data.join("relay.toml")).unwrap();
+    assert_eq!(code(&["stats", "--json"]), "no_relay");
     let help = output(&["stats", "--json", "--help"], &data);
     assert!(help.status.success() && text(&help.stdout).contains("--json"), "help is for people");
 }

@@ -98,8 +98,7 @@ const fn worth(entry: Entry) -> u8 {
     }
 }
 
-/// One round. A mailbox that another node opened meanwhile is not among the results. (A token that was to open it is spent
-/// all the same, which the one who showed it does not notice.)
+/// One round. A mailbox that another node opened meanwhile is not among the results.
 async fn open(
     connection: &mut PgConnection,
     opens: &[Open],
@@ -123,8 +122,9 @@ async fn open(
         .bind(node.part)
         .bind(opens.iter().map(|open| open.entry == Entry::Free).collect::<Vec<_>>())
         .bind(opens.iter().map(mark).collect::<Vec<_>>())
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
+    let mut unused = Vec::new();
     let mut verdicts = Vec::with_capacity(opens.len());
     for (open, row) in opens.iter().zip(&outcomes) {
         let expires = rows::day(row, "expires_day")?;
@@ -134,9 +134,23 @@ async fn open(
             2 => Err(Refused::RelayFull),
             4 => Err(Refused::RightRequired),
             5 => Err(Refused::TokenSpent),
+            6 => {
+                unused.extend(mark(open));
+                continue;
+            }
             _ => continue,
         };
         verdicts.push((*open, verdict));
     }
+    if !unused.is_empty() {
+        give_back(connection, &unused).await?;
+    }
     Ok(verdicts)
+}
+
+/// Takes back what was written of tokens that opened nothing. Done once, and never repeated: a token that was given back may have been
+/// spent for something else since. Where this fails, they stay spent.
+async fn give_back(connection: &mut PgConnection, marks: &[Vec<u8>]) -> StoreResult<()> {
+    sqlx::query("delete from spent_token where mark = any($1)").bind(marks).execute(connection).await?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 -- Opens mailboxes: known ones get a later expiry, expired ones start empty in another slot, new ones are added while
 -- there is room. One that is not there is opened to whoever needs no token (free) or has one that was not spent (mark).
--- Outcome: 0 known, 1 new, 2 no room, 3 raced with another node, to be asked again, 4 no token, 5 a spent token.
+-- Outcome: 0 known, 1 new, 2 no room, 3 raced with another node, to be asked again, 4 no token, 5 a spent token, 6 raced, with a
+-- token that is to be given back.
 --
 -- Why rows are locked first, and all in the order of addresses: see append_write.sql.
 with asked as (
@@ -64,6 +65,7 @@ select case
         when place > places then 2
         when exists (select from wanted where wanted.nth = asked.nth)
             and not exists (select from admitted where admitted.nth = asked.nth) then 5
+        when exists (select from first_with_mark join spending using (mark) where first_with_mark.nth = asked.nth) then 6
         else 3
     end as outcome,
     locked.last_sequence, locked.chain, locked.closed, greatest(locked.expires_day, $5) as expires_day

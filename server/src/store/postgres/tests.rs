@@ -343,3 +343,23 @@ async fn a_token_is_spent_once_on_all_nodes_and_a_repeat_at_another_node_is_none
     }
     assert_eq!(one.totals().await.unwrap().mailboxes, u64::from(2 * ROUNDS));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_tokens_for_one_mailbox_at_two_nodes_one_is_spent() {
+    const ROUNDS: u8 = 40;
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let nodes = [Arc::new(store(&url).await), Arc::new(store(&url).await)];
+    for round in 0..ROUNDS {
+        let open = |node: usize| {
+            let (store, open) = (nodes[node].clone(), [token(round, 2 * round + node as u8)]);
+            tokio::spawn(
+                async move { store.open_batch(&open, DAYS, &Quotas::default()).await.unwrap()[0].unwrap().is_new },
+            )
+        };
+        let (first, second) = join(open(0), open(1)).await;
+        assert!(first.unwrap() != second.unwrap(), "one of them made it");
+        let spent = cluster.execute(&url, "select count(*) from spent_token");
+        assert_eq!(spent, (round + 1).to_string());
+    }
+}
