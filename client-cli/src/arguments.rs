@@ -5,6 +5,7 @@ use crate::commands::{
     send, verify,
 };
 use crate::language::Language;
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
 /// What the user typed.
@@ -23,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) struct Global {
     #[arg(long, global = true, env = "TWIZA_PROFILE", default_value = "default", value_name = "NAME")]
     pub(crate) profile: String,
-    #[arg(long, global = true, value_name = "LANG", value_parser = known_language)]
+    #[arg(long, global = true, value_name = "LANG", value_parser = PossibleValuesParser::new(Language::codes()))]
     pub(crate) lang: Option<String>,
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -70,10 +71,6 @@ pub(crate) enum Commands {
 pub(crate) struct InAlliance {
     #[arg(short, long, env = "TWIZA_ALLIANCE", value_name = "NAME")]
     pub(crate) alliance: Option<String>,
-}
-
-fn known_language(tag: &str) -> Result<String, String> {
-    if Language::exists(tag) { Ok(tag.to_owned()) } else { Err(tag.to_owned()) }
 }
 
 /// The command tree in a language.
@@ -124,10 +121,15 @@ fn translate(command: Command, language: &Language, path: &str) -> Command {
     command
 }
 
-/// An environment variable that is set to nothing is as good as none.
+/// An environment variable that is set to nothing is as good as none. But for the proxy: who names one, and not which, is to be
+/// asked, before anything goes out without it.
 fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
     let is_empty = |variable| std::env::var_os(variable).is_some_and(|value| value.is_empty());
-    if argument.get_env().is_some_and(is_empty) { argument.env(clap::builder::Resettable::Reset) } else { argument }
+    if argument.get_id() != "proxy" && argument.get_env().is_some_and(is_empty) {
+        argument.env(clap::builder::Resettable::Reset)
+    } else {
+        argument
+    }
 }
 
 /// What stands for a value in help, such as `NAME` or `ORGANISATION=SEATS`, word by word.

@@ -9,7 +9,9 @@ use twiza_client::ClientError;
 use twiza_client::relay::RelayError;
 
 /// What the store says, and what to say.
-const OF_STORE: [(&str, &str); 5] = [
+const OF_STORE: [(&str, &str); 7] = [
+    ("(code: 14)", "cause-store-closed"),
+    ("unable to open database file", "cause-store-closed"),
     ("the vault file is damaged", "cause-vault-damaged"),
     ("SQLCipher", "cause-no-cipher"),
     ("database is locked", "cause-locked"),
@@ -17,8 +19,13 @@ const OF_STORE: [(&str, &str); 5] = [
     ("file is not a database", "cause-store-damaged"),
 ];
 
+/// What the way to a proxy says.
+const OF_PROXY: &str = "SOCKS error";
+
 /// What the way to a relay says, and what to say.
-const OF_NETWORK: [(&str, &str); 8] = [
+const OF_NETWORK: [(&str, &str); 10] = [
+    (OF_PROXY, "cause-proxy"),
+    ("invalid peer certificate", "cause-certificate"),
     ("lookup address", "cause-no-such-host"),
     ("timed out", "cause-timeout"),
     ("ended too early", "cause-cut"),
@@ -55,7 +62,9 @@ pub(crate) fn of(error: &ClientError, language: &Language) -> String {
 /// Why there is no way to a relay.
 pub(crate) fn network(cause: &str, language: &Language) -> String {
     let number = cause.split_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
-    let known = number.and_then(|number| kind(Error::from_raw_os_error(number).kind()));
+    // What the system says of the proxy is nothing that it says of the relay.
+    let known =
+        number.filter(|_| !cause.contains(OF_PROXY)).and_then(|number| kind(Error::from_raw_os_error(number).kind()));
     match known {
         Some(id) => language.text(id, &[]),
         None => found(&OF_NETWORK, cause, language),

@@ -20,7 +20,7 @@ pub(crate) fn confirm(context: &Context<'_>, question: &str, yes: bool) -> Resul
     talk.flush()?;
     let mut answer = String::new();
     input.read_line(&mut answer)?;
-    if is_yes(context.language, &answer) { Ok(()) } else { Err(Failure::NotConfirmed) }
+    if is_yes(context.language, &answer) { Ok(()) } else { Err(Failure::SaidNo) }
 }
 
 /// Whether that is a yes, in the user's language or in English. Anything else is a no.

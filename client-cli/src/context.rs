@@ -134,7 +134,9 @@ impl<'a> Context<'a> {
     fn passphrase(&self, prompt: &str) -> Result<Zeroizing<String>, Failure> {
         if let Some(number) = self.passphrase_fd {
             let mut text = Zeroizing::new(String::new());
-            std::fs::File::open(format!("/dev/fd/{number}"))?.read_to_string(&mut text)?;
+            std::fs::File::open(format!("/dev/fd/{number}"))
+                .and_then(|mut file| file.read_to_string(&mut text))
+                .map_err(|error| Failure::PassphraseFd(number, error))?;
             return Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
         }
         if let Ok(text) = std::env::var(PASSPHRASE_VARIABLE) {

@@ -70,6 +70,10 @@ pub(crate) enum Failure {
     UnknownRole(String),
     /// Nobody said yes, and nobody can be asked.
     NotConfirmed,
+    /// Nothing can be read from the descriptor that was named for it.
+    PassphraseFd(u32, std::io::Error),
+    /// Somebody was asked, and has not said yes.
+    SaidNo,
     /// Of several alliances, some failed: their number, how many there were, and the exit code of the first.
     Partly { failed: usize, all: usize, exit: u8 },
     /// A change of one's own that waits in the outbox, because the relay cannot be reached.
@@ -164,7 +168,13 @@ impl Failure {
             Self::Io(error) => ("error-io", vec![("cause", cause::io(error, language).into())], EXIT_OTHER),
             Self::NoHome => ("error-no-home", vec![], EXIT_OTHER),
             Self::UnknownRole(role) => ("error-unknown-role", vec![("role", render::line(role).into())], EXIT_USAGE),
+            Self::PassphraseFd(number, error) => {
+                let variables =
+                    vec![("number", number.to_string().into()), ("cause", cause::io(error, language).into())];
+                ("error-passphrase-fd", variables, EXIT_PASSPHRASE)
+            }
             Self::NotConfirmed => ("error-not-confirmed", vec![], EXIT_USAGE),
+            Self::SaidNo => ("error-said-no", vec![], EXIT_USAGE),
             Self::Partly { failed, all, exit } => {
                 ("error-partly", vec![("failed", (*failed).into()), ("all", (*all).into())], *exit)
             }
@@ -228,6 +238,7 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::Invitation(InvitationError::Damaged) => ("error-invitation-damaged", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Version) => ("error-invitation-version", vec![], EXIT_USAGE),
         ClientError::InvitationExpired => ("error-invitation-expired", vec![], EXIT_REFUSED),
+        ClientError::InvitationOwn => ("error-invitation-own", vec![], EXIT_USAGE),
         ClientError::InvitationUsed => ("error-invitation-used", vec![], EXIT_REFUSED),
         ClientError::TextTooLong { found, limit } => {
             let mebibytes = |octets: usize| FluentValue::from(octets.div_ceil(1 << 20));

@@ -44,9 +44,9 @@ impl Language {
         Self { code, chosen: bundle(code, catalogue), english: bundle("en", ENGLISH) }
     }
 
-    /// Whether there is a catalogue for a language.
-    pub(crate) fn exists(tag: &str) -> bool {
-        CATALOGUES.iter().any(|(code, _)| *code == tag)
+    /// The languages that there are catalogues for.
+    pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
+        CATALOGUES.into_iter().map(|(code, _)| code)
     }
 
     /// A message with its variables filled in.

@@ -12,6 +12,7 @@ mod exit;
 mod failure;
 mod language;
 mod look_alike;
+mod misuse;
 mod output;
 mod proxy;
 mod render;
@@ -60,32 +61,10 @@ fn wants_json(arguments: &[OsString]) -> bool {
 
 /// What the user typed is no command: says which part, in the user's language, and how to get help.
 fn misused(language: &Language, error: &clap::Error, json: bool) -> u8 {
-    use clap::error::{ContextKind, ContextValue};
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Output::new(false).text(&error.render().to_string());
     }
-    let part = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]
-        .into_iter()
-        .find_map(|kind| error.get(kind))
-        .map(|value| match value {
-            ContextValue::String(text) => text.clone(),
-            ContextValue::Strings(texts) => texts.join(" "),
-            other => other.to_string(),
-        });
-    let part = render::line(&part.unwrap_or_default());
-    let message = match error.kind() {
-        ErrorKind::InvalidSubcommand => "usage-command",
-        ErrorKind::UnknownArgument if part.starts_with('-') => "usage-argument",
-        ErrorKind::UnknownArgument => "usage-word",
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => "usage-value",
-        ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
-            "usage-missing"
-        }
-        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "usage-no-command",
-        ErrorKind::ArgumentConflict => "usage-conflict",
-        _ => "usage-other",
-    };
-    let told = language.text(message, &[("part", part.into())]);
+    let (message, told) = misuse::words(language, error);
     if json {
         failure::tell_script(message, &told);
     } else {

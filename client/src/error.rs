@@ -87,6 +87,9 @@ pub enum ClientError {
     /// Somebody has used the invitation before. The user's: ask the inviter.
     #[error("the invitation was used before")]
     InvitationUsed,
+    /// An invitation that this profile made: it is for somebody else.
+    #[error("this profile made the invitation itself")]
+    InvitationOwn,
     /// The text is longer than a message can be, in octets.
     #[error("the text has {found} octets; a message holds {limit}")]
     TextTooLong {

@@ -152,7 +152,7 @@ fn bad_input_is_refused_with_a_code_and_nothing_is_lost() -> Result<()> {
         (amina, &["join", "https://example.org"], 2, "error-invitation-prefix"),
         (amina, &["join", &damaged], 2, "error-invitation-damaged"),
         (amina, &["join", &link[..link.len() - 3]], 2, "error-invitation-damaged"),
-        (amina, &["join", &link], 4, "error-invitation-used"),
+        (amina, &["join", &link], 2, "error-invitation-own"),
     ];
     for (person, arguments, exit, code) in cases {
         assert_eq!(person.is_refused(arguments)?, (*exit, (*code).to_owned()), "{arguments:?}");

@@ -21,6 +21,38 @@ async fn found(engine: &Engine, world: &World, name: &str) -> Result<AllianceNum
     Ok(engine.found(&Name::new(name)?, &world.address(), None).await?)
 }
 
+/// What is typed twice, or by somebody who forgot that it was typed, turns nobody away.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_approved_twice_is_let_in_once_and_nobody_takes_an_invitation_of_their_own() -> Result<()> {
+    let world = World::new().await?;
+    let amina = world.person("Amina", "Nour").await?;
+    let alliance = found(&amina, &world, "Tawiza").await?;
+    let (mut numbers, mut people) = (Vec::new(), Vec::new());
+    for name in ["Karim", "Zineb"] {
+        let person = world.person(name, "Amal").await?;
+        let invitation = amina.invite(alliance, Role::Member, 7).await?;
+        let own = amina.join(&invitation.link, None, None).await;
+        assert!(matches!(own, Err(ClientError::InvitationOwn)), "{own:?}");
+        people.push((person.join(&invitation.link, None, None).await?, person));
+        numbers.push(invitation.number);
+    }
+    amina.requests(alliance).await?;
+    let world = world.paused().await?;
+    let twice = [numbers[0], numbers[1], numbers[0]];
+    for wished in [&twice[..], &numbers[..1]] {
+        let waits = amina.approve(alliance, wished).await;
+        assert!(matches!(waits, Err(ClientError::Relay(_))), "{waits:?}");
+    }
+    let _world = world.resumed().await?;
+    amina.sync(alliance).await?;
+    assert_eq!(amina.members(alliance).await?.len(), 3);
+    for (number, person) in people {
+        assert_eq!(person.sync(number).await?.status, Status::Active);
+    }
+    assert!(matches!(amina.approve(alliance, &numbers).await, Err(ClientError::UnknownRequest(_))));
+    Ok(())
+}
+
 /// Interception of an invitation: whoever copied it asks at the same moment. One of the two is seen, and nobody is let in
 /// but the one whose words were compared; the other is told.
 #[tokio::test(flavor = "multi_thread")]

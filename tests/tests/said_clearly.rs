@@ -137,7 +137,7 @@ fn scripts_are_told_in_json_that_they_were_mistyped() -> Result<()> {
         (&["send"], "usage-missing"),
         (&["send", "a", "--loud"], "usage-argument"),
         (&["send", "two", "words"], "usage-word"),
-        (&["invite", "--days", "x"], "usage-value"),
+        (&["invite", "--days", "x"], "usage-value-number"),
     ];
     for (arguments, code) in cases {
         assert_eq!(nobody.is_refused(arguments)?, (2, code.to_owned()), "{arguments:?}");

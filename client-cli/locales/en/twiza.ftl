@@ -181,9 +181,15 @@ arg-verify-member = The member whose words to show; the whole alliance's if left
 
 ## Wrong usage
 usage-command = There is no command called { $part }.
+usage-command-like = There is no command called { $part }. Did you mean { $suggested }?
 usage-argument = There is no option called { $part }.
+usage-argument-like = There is no option called { $part }. Did you mean { $suggested }?
 usage-word = { $part } is a word too many. What has several words goes in quotes: "as here".
-usage-value = The value given for { $part } is not one of those allowed.
+usage-value = { $value } cannot be the value of { $part }.
+usage-value-of = { $value } cannot be the value of { $part }. It has to be one of these: { $allowed }
+usage-value-number = { $value } cannot be the value of { $part }: that has to be a number.
+usage-value-range = { $value } cannot be the value of { $part }: that has to be a number from { $from } to { $to }.
+usage-value-empty = A value is missing for { $part }.
 usage-missing = Something is missing: { $part }
 usage-no-command = Say what to do.
 usage-conflict = { $part } contradicts something else that was said here (also by an environment variable). Leave one of them out.
@@ -308,7 +314,7 @@ read-status =
     }
 watch-start = Watching. Ctrl-C ends it.
 watch-offline = The relay cannot be reached now ({ $cause }). It is tried again by itself; until then, nothing new is shown.
-talk-offline = The relay cannot be reached now ({ $cause }). This is what was stored.
+talk-offline = This is what was stored, and may not be up to date ({ $cause }).
 talk-blocked = Everything was read, and something waits that opens a new place at the relay, such as new keys or a change of members. { $cause }
 talk-online = The relay can be reached again.
 member-line = { $number }. { $person }: { $role }
@@ -477,10 +483,14 @@ error-unknown-yet = There is no alliance called { $name } here. You have asked t
 error-alone = You are the only member, so there is nobody to take leave of: `twiza alliance forget { $number }` erases the alliance from this profile.
 error-which-alliance = You have several alliances. Say which: --alliance NAME. `twiza alliance list` shows them.
 error-io = Reading or writing failed: { $cause }
+error-passphrase-fd = The passphrase cannot be read from descriptor { $number }, which --passphrase-fd names: { $cause }
 error-no-home = This machine has no place for data. Say where with TWIZA_HOME.
 error-waiting =
     The relay could not take it now: { $cause }
-    Nothing is lost. Waiting to be sent: messages { $messages }, changes { $changes }. They go out by themselves, with the first command for which the relay takes them; until then, nothing has changed for the others: somebody who is to be removed still reads.
+    Nothing is lost. Waiting to be sent: messages { $messages }, changes { $changes }. They go out by themselves, with the first command for which the relay takes them{ $changes ->
+        [0] .
+       *[other] ; until then, nothing has changed for the others: if it is a removal, that member still reads.
+    }
 error-no-profile = There is no profile in { $folder }. Make one with `twiza init`, or name another with --profile.
 error-profile-exists = There is a profile in { $folder } already. Nothing was changed. Name another with --profile.
 error-wrong-passphrase = Wrong passphrase. Nothing was changed; try again.
@@ -492,6 +502,7 @@ error-unknown-member = There is no member called { $name }. `twiza members` show
 error-ambiguous-member = Several members are called { $name }. Give the number from `twiza members`.
 error-which-person = { $name } may be several people. Say in which alliance: --alliance NAME. Nobody was removed.
 error-unknown-role = There is no role called { $role }. Roles: observer, member, organiser.
+error-said-no = Nothing was done: the answer was not yes.
 error-not-confirmed = Nothing was done: nobody has confirmed it. Where nobody can be asked, give --yes.
 error-partly = Not done in { $failed } of { $all } alliances. Above stands in which, and why.
 error-still-member = You are still in this alliance: leave it first, with `twiza leave`. Nothing was erased.
@@ -554,6 +565,7 @@ error-invitation-prefix = This is no invitation: an invitation starts with twiza
 error-invitation-damaged = The invitation is incomplete or mistyped. Copy it again, whole.
 error-invitation-version = The invitation is of a later version of Twiza. Update this program.
 error-invitation-expired = The invitation has expired. Ask for another.
+error-invitation-own = You made this invitation yourself: it is for the person whom you want to let in. Send it to that person, by a way that others do not read.
 error-invitation-used = The invitation was used before. If it was not you, tell whoever invited you: a stranger has it. Ask for another.
 error-text-long = The text is too long: { $found } MiB. A message holds { $limit } MiB. Nothing was sent.
 error-text-empty = There is nothing to send.
@@ -593,6 +605,8 @@ cause-refused = nothing answers there
 cause-no-way = there is no way there
 cause-timeout = it took too long
 cause-cut = the connection was cut
+cause-proxy = the proxy of --proxy or TWIZA_PROXY cannot be used; does it run, and is its address right?
+cause-certificate = no authority that this machine knows vouches for it; an address that begins with twiza:// needs none: was it copied whole?
 cause-no-such-host = there is no host of that name
 cause-not-there = it is not there
 cause-not-permitted = this account may not do that
@@ -602,6 +616,7 @@ cause-read-only = the disk can only be read
 cause-no-text = what it holds is no text
 cause-vault-damaged = the file of its key is damaged; restore the folder from a backup
 cause-no-cipher = this build of Twiza cannot encrypt it
+cause-store-closed = this account cannot open its file; is it there, or does it belong to another account?
 cause-locked = another program holds it
 cause-store-damaged = its file is damaged; restore the folder from a backup
 contradiction-gap = frames are missing or out of order

@@ -180,9 +180,15 @@ arg-verify-member = Le membre dont montrer les mots ; toute l'alliance si rien n
 
 ## Mauvaise utilisation
 usage-command = Il n'y a pas de commande nommée { $part }.
+usage-command-like = Il n'y a pas de commande nommée { $part }. Vouliez-vous dire { $suggested } ?
 usage-argument = Il n'y a pas d'option nommée { $part }.
+usage-argument-like = Il n'y a pas d'option nommée { $part }. Vouliez-vous dire { $suggested } ?
 usage-word = { $part } est un mot de trop. Ce qui a plusieurs mots va entre guillemets : "comme ici".
-usage-value = La valeur donnée pour { $part } n'est pas permise.
+usage-value = { $value } ne peut pas être la valeur de { $part }.
+usage-value-of = { $value } ne peut pas être la valeur de { $part }. Il faut l'une de celles-ci : { $allowed }
+usage-value-number = { $value } ne peut pas être la valeur de { $part } : il faut un nombre.
+usage-value-range = { $value } ne peut pas être la valeur de { $part } : il faut un nombre de { $from } à { $to }.
+usage-value-empty = Il manque une valeur pour { $part }.
 usage-missing = Il manque quelque chose : { $part }
 usage-no-command = Dites quoi faire.
 usage-conflict = { $part } contredit autre chose qui a été dit ici (aussi par une variable d'environnement). Enlevez l'un des deux.
@@ -307,7 +313,7 @@ read-status =
     }
 watch-start = À l'écoute. Ctrl-C pour finir.
 watch-offline = Le relais est injoignable pour l'instant ({ $cause }). Nouvel essai de temps en temps ; d'ici là, rien de nouveau ne se montre.
-talk-offline = Le relais est injoignable pour l'instant ({ $cause }). Voici ce qui était gardé.
+talk-offline = Voici ce qui était gardé, qui n'est peut-être pas à jour ({ $cause }).
 talk-blocked = Tout a été lu, et quelque chose attend qui ouvre un nouveau lieu au relais, comme de nouvelles clés ou un changement de membres. { $cause }
 talk-online = Le relais est de nouveau joignable.
 member-line = { $number }. { $person } : { $role }
@@ -476,10 +482,14 @@ error-unknown-yet = Il n'y a pas ici d'alliance nommée { $name }. Vous avez dem
 error-alone = Il n'y a que vous dans cette alliance, donc personne à quitter : `twiza alliance forget { $number }` efface l'alliance de ce profil.
 error-which-alliance = Vous avez plusieurs alliances. Dites laquelle : --alliance NOM. `twiza alliance list` les montre.
 error-io = Lecture ou écriture impossible : { $cause }
+error-passphrase-fd = La phrase secrète ne peut pas être lue du descripteur { $number }, que nomme --passphrase-fd : { $cause }
 error-no-home = Cette machine n'a pas d'endroit pour les données. Dites où avec TWIZA_HOME.
 error-waiting =
     Le relais n'a pas pu le prendre maintenant : { $cause }
-    Rien n'est perdu. En attente d'envoi : messages { $messages }, changements { $changes }. Ils partiront d'eux-mêmes, avec la première commande pour laquelle le relais les prendra ; d'ici là, rien n'a changé pour les autres : qui doit être retiré lit encore.
+    Rien n'est perdu. En attente d'envoi : messages { $messages }, changements { $changes }. Ils partiront d'eux-mêmes, avec la première commande pour laquelle le relais les prendra{ $changes ->
+        [0] .
+       *[other] {" "}; d'ici là, rien n'a changé pour les autres : si c'est un retrait, ce membre lit encore.
+    }
 error-no-profile = Il n'y a pas de profil dans { $folder }. Créez-en un avec `twiza init`, ou nommez-en un autre avec --profile.
 error-profile-exists = Il y a déjà un profil dans { $folder }. Rien n'a été changé. Nommez-en un autre avec --profile.
 error-wrong-passphrase = La phrase secrète n'est pas la bonne. Rien n'a été changé ; recommencez.
@@ -491,6 +501,7 @@ error-unknown-member = Il n'y a pas de membre nommé { $name }. `twiza members` 
 error-ambiguous-member = Plusieurs membres s'appellent { $name }. Donnez le numéro, de `twiza members`.
 error-which-person = { $name } peut désigner plusieurs personnes. Dites dans quelle alliance : --alliance NOM. Personne n'a été retiré.
 error-unknown-role = Il n'y a pas de rôle nommé { $role }. Les rôles : observation, membre, coordination.
+error-said-no = Rien n'a été fait : la réponse n'était pas oui.
 error-not-confirmed = Rien n'a été fait : personne ne l'a confirmé. Là où personne ne peut répondre, donnez --yes.
 error-partly = Pas fait dans { $failed } alliances sur { $all }. Plus haut, on lit lesquelles, et pourquoi.
 error-still-member = Vous êtes encore dans cette alliance : quittez-la d'abord, avec `twiza leave`. Rien n'a été effacé.
@@ -553,6 +564,7 @@ error-invitation-prefix = Ce n'est pas une invitation : une invitation commence 
 error-invitation-damaged = L'invitation est incomplète ou mal tapée. Copiez-la de nouveau, en entier.
 error-invitation-version = L'invitation vient d'une version plus récente de Twiza. Mettez ce programme à jour.
 error-invitation-expired = L'invitation a expiré. Demandez-en une autre.
+error-invitation-own = Vous avez fait cette invitation vous-même : elle est pour la personne que vous voulez faire entrer. Envoyez-la à cette personne, par une voie que d'autres ne lisent pas.
 error-invitation-used = L'invitation a déjà servi. Si ce n'était pas vous, dites-le à qui vous a invité·e : une personne étrangère l'a. Demandez-en une autre.
 error-text-long = Le texte est trop long : { $found } Mio. Un message en contient { $limit }. Rien n'a été envoyé.
 error-text-empty = Il n'y a rien à envoyer.
@@ -592,6 +604,8 @@ cause-refused = rien n'y répond
 cause-no-way = aucun chemin n'y mène
 cause-timeout = c'était trop long
 cause-cut = la connexion a été coupée
+cause-proxy = le mandataire de --proxy ou de TWIZA_PROXY ne peut pas servir ; tourne-t-il, et son adresse est-elle juste ?
+cause-certificate = aucune autorité connue de cette machine ne s'en porte garante ; une adresse qui commence par twiza:// n'en demande pas : a-t-elle été copiée en entier ?
 cause-no-such-host = il n'y a pas d'hôte de ce nom
 cause-not-there = cela n'existe pas
 cause-not-permitted = ce n'est pas permis à ce compte
@@ -601,6 +615,7 @@ cause-read-only = le disque ne peut être que lu
 cause-no-text = ce n'est pas du texte
 cause-vault-damaged = le fichier de sa clé est abîmé ; reprenez le dossier d'une sauvegarde
 cause-no-cipher = cette version de Twiza ne sait pas le chiffrer
+cause-store-closed = ce compte ne peut pas ouvrir son fichier ; est-il là, ou à un autre compte ?
 cause-locked = un autre programme l'occupe
 cause-store-damaged = son fichier est abîmé ; reprenez le dossier d'une sauvegarde
 contradiction-gap = des trames manquent ou sont en désordre

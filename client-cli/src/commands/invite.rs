@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(), Failure> {
-    let (role, _) = role::parse(context.language, &arguments.role)?;
+    let (role, _) = role::parse(&arguments.role)?;
     let engine = context.engine().await?;
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     let invitation = engine.invite(alliance, role, arguments.days).await?;

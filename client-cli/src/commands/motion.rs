@@ -76,7 +76,7 @@ async fn run_proposal(proposal: Proposal, context: &Context<'_>) -> Result<(), F
     let action = match proposal {
         Proposal::Remove(Named { member, .. }) => engine.removal(alliance, &typed::composed(&member)).await?,
         Proposal::Role { named: Named { member, .. }, role } => {
-            let (role, _) = role::parse(context.language, &role)?;
+            let (role, _) = role::parse(&role)?;
             engine.new_role(alliance, &typed::composed(&member), role).await?
         }
         Proposal::Name { name, .. } => Action::Rename(Name::composed(&name)?),

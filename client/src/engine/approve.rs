@@ -8,6 +8,7 @@ use crate::store::history::ShownPerson;
 use crate::store::invitations::{self, InvitationRow, InvitationStatus};
 use crate::store::outbox::{self, Want};
 use sqlx::SqliteConnection;
+use std::collections::HashSet;
 use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::{Assembly, ContentKind};
@@ -99,7 +100,9 @@ impl Engine {
         let row = self.active_row(alliance).await?;
         let members = self.members(alliance).await?;
         let mut people = Vec::new();
-        for number in requests {
+        let mut seen = HashSet::new();
+        let requests: Vec<i64> = requests.iter().copied().filter(|number| seen.insert(*number)).collect();
+        for number in &requests {
             let invitation = self.requested(row.id, *number).await?;
             let found = view(&invitation).ok_or(ClientError::UnknownRequest(*number))?;
             if members.iter().any(|member| member.words == found.words) {

@@ -6,6 +6,7 @@ use crate::ClientError;
 use crate::relay::{Page, RelayConnection};
 use crate::store::alliances::{self, AllianceRow, Place, Status};
 use crate::store::history::{self, Event};
+use crate::store::invitations;
 use crate::store::outbox::{self, RotateCause, Want};
 use crate::store::{ends, groups};
 use sqlx::SqliteConnection;
@@ -22,7 +23,7 @@ impl Engine {
     /// in for the profile's.
     ///
     /// # Errors
-    /// [`ClientError::Invitation`], [`ClientError::InvitationExpired`], [`ClientError::InvitationUsed`] or
+    /// [`ClientError::Invitation`], [`ClientError::InvitationExpired`], [`ClientError::InvitationUsed`], [`ClientError::InvitationOwn`] or
     /// [`ClientError::Relay`]. Where the relay cannot be reached, the request waits in the outbox.
     pub async fn join(
         &self,
@@ -34,6 +35,9 @@ impl Engine {
         if let Some(number) = self.joining_with(link).await? {
             self.sync(number).await?;
             return Ok(number);
+        }
+        if invitations::is_own(&mut *self.store.reader().await?, link.trim()).await? {
+            return Err(ClientError::InvitationOwn);
         }
         if invitation.expires < self.environment.clock.today() {
             return Err(ClientError::InvitationExpired);

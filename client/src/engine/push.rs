@@ -13,6 +13,7 @@ use crate::store::invitations::{self, InvitationStatus};
 use crate::store::motions::{self, MotionState};
 use crate::store::outbox::{self, Intent, IntentState, RotateCause, Want};
 use sqlx::SqliteConnection;
+use std::collections::HashSet;
 use twiza_crypto::Obstacle;
 use twiza_crypto::alliance::Role;
 use twiza_crypto::content::ContentKind;
@@ -366,9 +367,14 @@ impl Engine {
             }
             Want::Add { invitations } => {
                 let mut admitted: Vec<(JoinRequest, Role)> = Vec::new();
-                for number in invitations {
+                let mut seen = HashSet::new();
+                for number in invitations.iter().filter(|number| seen.insert(**number)) {
                     let found = invitations::get(step, *number).await?;
                     let found = found.ok_or(ClientError::UnknownRequest(*number))?;
+                    // Decided by an earlier wish: whoever was let in by it is not turned away by this one.
+                    if found.status != InvitationStatus::Requested {
+                        continue;
+                    }
                     let Some(request) = &found.request else { continue };
                     let request = JoinRequest::verify(request)?;
                     let identity = request.person.identity;

@@ -72,6 +72,12 @@ pub(crate) async fn of_alliance(
     query.fetch_all(connection).await?.iter().map(convert).collect()
 }
 
+/// Whether this profile made an invitation.
+pub(crate) async fn is_own(connection: &mut SqliteConnection, link: &str) -> Result<bool, ClientError> {
+    let found = sqlx::query("select 1 from invitation where link = ?").bind(link).fetch_optional(connection).await?;
+    Ok(found.is_some())
+}
+
 pub(crate) async fn get(connection: &mut SqliteConnection, id: i64) -> Result<Option<InvitationRow>, ClientError> {
     let row = sqlx::query("select * from invitation where id = ?").bind(id).fetch_optional(connection).await?;
     row.as_ref().map(convert).transpose()
