@@ -4,6 +4,8 @@
 //! has a backup can pose as the relay; it is born readable by its owner only, and `docs/operating.md` says how to keep
 //! it. What a frame says is as unreadable there as on the relay.
 
+mod digest;
+
 use crate::folder::{Folder, FolderError};
 use crate::private_file;
 use crate::store::sqlite::parcel::{self, Carried};
@@ -20,6 +22,12 @@ pub enum BackupError {
     /// There is a file of this name.
     #[error("{file} is there already, and nothing is overwritten: choose another name", file = .0.display())]
     Exists(PathBuf),
+    /// Another `backup` or `restore` writes it.
+    #[error("{file} is being written by another command: wait for it, or choose another name", file = .0.display())]
+    Busy(PathBuf),
+    /// There is no such backup.
+    #[error("there is no file {file}: is its name spelt right?", file = .0.display())]
+    Absent(PathBuf),
     /// Not made by `backup`.
     #[error("{file} is no backup of a relay: `twiza-relay backup` makes one", file = .0.display())]
     NoBackup(PathBuf),
@@ -59,14 +67,15 @@ pub fn back_up(folder: &Folder, database: &dyn Upkeep, file: &Path) -> Result<()
     folder.read_key()?;
     // Where it breaks off, nothing looks like a backup.
     let partial = Unfinished::create(beside(file, ".partial"))?;
-    database.copy_into(&partial.0)?;
+    database.copy_into(&partial.path)?;
     let mut carried = Vec::new();
     for path in folder.files_beside_database().into_iter().filter(|path| path.exists()) {
         let octets = std::fs::read(&path).map(Zeroizing::new).map_err(|source| io_error(&path, source))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         carried.push(Carried { name, octets });
     }
-    parcel::pack(&partial.0, &carried)?;
+    parcel::pack(&partial.path, &carried)?;
+    partial.seal()?;
     partial.finish(file)
 }
 
@@ -76,21 +85,26 @@ pub fn back_up(folder: &Folder, database: &dyn Upkeep, file: &Path) -> Result<()
 /// [`BackupError`]; where there is one, nothing is left of the attempt.
 pub fn restore(file: &Path, folder: &Folder) -> Result<(), BackupError> {
     folder.refuse_occupied()?;
-    let mut source = File::open(file).map_err(|source| io_error(file, source))?;
+    let mut source = File::open(file).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => BackupError::Absent(file.to_owned()),
+        _ => io_error(file, source),
+    })?;
     if !parcel::is_parcel(&source).map_err(|source| io_error(file, source))? {
         return Err(BackupError::NoBackup(file.to_owned()));
     }
     private_file::create_folder(folder.path()).map_err(|source| io_error(folder.path(), source))?;
     let database = folder.database();
     let partial = Unfinished::create(beside(&database, ".restoring"))?;
-    partial.fill(&mut source)?;
     let damaged = |found: String| BackupError::Damaged { file: file.to_owned(), found };
-    let carried = parcel::unpack(&partial.0).map_err(|error| damaged(error.to_string()))?;
+    if !partial.fill(&mut source)? {
+        return Err(damaged("something in it was changed, or its end is missing".to_owned()));
+    }
+    let carried = parcel::unpack(&partial.path).map_err(|error| damaged(error.to_string()))?;
     let names = |path: &PathBuf| carried.iter().any(|one| folder.path().join(&one.name) == *path);
     if ![folder.settings(), folder.certificate(), folder.key()].iter().all(names) {
         return Err(damaged("a file is missing in it".to_owned()));
     }
-    check(&partial.0, damaged)?;
+    check(&partial.path, damaged)?;
     // The database first: a relay that has its key but lost its mailboxes would start.
     partial.finish(&database)?;
     write(folder, &carried).inspect_err(|_| {
@@ -130,30 +144,62 @@ fn io_error(path: &Path, source: io::Error) -> BackupError {
 }
 
 /// A file under another name until it is whole. Where that does not come about, it is removed.
-struct Unfinished(PathBuf);
+struct Unfinished {
+    path: PathBuf,
+    /// Locked: so nobody takes it for one that was left behind.
+    _lock: File,
+}
 
 impl Unfinished {
     fn create(path: PathBuf) -> Result<Self, BackupError> {
-        match private_file::create(&path, b"") {
-            Ok(()) => Ok(Self(path)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(BackupError::Exists(path)),
+        let created = Self::remove_left_behind(&path).and_then(|()| {
+            private_file::create(&path, b"")?;
+            private_file::try_lock(&path)
+        });
+        match created {
+            Ok(Some(lock)) => Ok(Self { path, _lock: lock }),
+            Ok(None) => Err(BackupError::Busy(path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(BackupError::Busy(path)),
             Err(source) => Err(io_error(&path, source)),
         }
     }
 
-    fn fill(&self, source: &mut File) -> Result<(), BackupError> {
-        use std::io::Seek;
-        let copied = source.rewind().and_then(|()| {
-            let mut target = File::options().write(true).open(&self.0)?;
-            io::copy(source, &mut target)
-        });
-        copied.map(drop).map_err(|source| io_error(&self.0, source))
+    /// Removes what somebody left who was killed at it.
+    fn remove_left_behind(path: &Path) -> io::Result<()> {
+        match private_file::try_lock(path) {
+            Ok(Some(_abandoned)) => {
+                for path in [beside(path, "-journal"), path.to_owned()] {
+                    match std::fs::remove_file(path) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            // Somebody is at it: creating it fails.
+            Ok(None) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fills it with what is in a backup; false where that is damaged.
+    fn fill(&self, source: &mut File) -> Result<bool, BackupError> {
+        let target = File::options().write(true).open(&self.path);
+        let copied = target.and_then(|mut target| digest::copy_checked(source, &mut target));
+        copied.map_err(|source| io_error(&self.path, source))
+    }
+
+    /// Puts the digest at its end.
+    fn seal(&self) -> Result<(), BackupError> {
+        let file = File::options().read(true).write(true).open(&self.path);
+        file.and_then(|mut file| digest::append(&mut file)).map_err(|source| io_error(&self.path, source))
     }
 
     /// Gives it its name, on the disk as well.
     fn finish(self, name: &Path) -> Result<(), BackupError> {
-        let finished = File::open(&self.0).and_then(|file| file.sync_all()).and_then(|()| {
-            std::fs::rename(&self.0, name)?;
+        let finished = File::open(&self.path).and_then(|file| file.sync_all()).and_then(|()| {
+            std::fs::rename(&self.path, name)?;
             private_file::sync_folder(name)
         });
         finished.map_err(|source| io_error(name, source))
@@ -163,7 +209,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         // Gone already where it was finished.
-        drop(std::fs::remove_file(&self.0));
+        drop(std::fs::remove_file(&self.path));
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) enum TlsError {
         source: PemError,
     },
     /// Certificate and key do not fit, or are of a kind that TLS does not know.
-    #[error("certificate and key cannot be used ({0}): do they belong together?")]
+    #[error("certificate and key cannot be used ({0}): do they belong together? `twiza-relay doctor` says what to do")]
     Unusable(#[from] rustls::Error),
 }
 

@@ -155,7 +155,7 @@ impl<S> Negotiated for TlsStream<S> {
 pub(crate) struct Hangable<S> {
     stream: S,
     peer: Peer,
-    /// Until the peer is no stranger any more.
+    /// Until it has happened.
     hang_up: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Says nothing when it is read first. The server would read some octets to tell the versions of HTTP apart, and takes
     /// silence for HTTP/1; octets that it has read itself make the connection's buffer twice as large, for good.
@@ -165,11 +165,15 @@ pub(crate) struct Hangable<S> {
 impl<S: Unpin> Hangable<S> {
     /// The stream, if it goes on.
     fn going_on(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut S>> {
-        if !self.peer.is_stranger() {
+        // Polled so that this is called again when it happens.
+        if self.hang_up.as_mut().is_some_and(|hang_up| hang_up.poll_unpin(context).is_ready()) {
             self.hang_up = None;
         }
-        let is_hung_up = self.hang_up.as_mut().is_some_and(|hang_up| hang_up.poll_unpin(context).is_ready());
-        if is_hung_up { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(Pin::new(&mut self.stream)) }
+        if self.peer.is_hung_up() {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        } else {
+            Ok(Pin::new(&mut self.stream))
+        }
     }
 }
 

@@ -34,6 +34,11 @@ impl Encoded {
         })
     }
 
+    /// Its length in octets.
+    pub(crate) fn len(&self) -> u64 {
+        (self.start.len() + self.rest.as_ref().map_or(0, Bytes::len)) as u64
+    }
+
     /// Its parts, to be sent one after the other with nothing between.
     pub(crate) fn octets(self) -> Vec<Bytes> {
         [Some(self.start), self.rest].into_iter().flatten().collect()

@@ -15,6 +15,7 @@
 
 use crate::{certificate, private_file};
 use data_encoding::BASE64URL_NOPAD;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -44,6 +45,12 @@ pub enum FolderError {
         file = .0.join("relay.key").display(), folder = .0.display()
     )]
     KeyMissing(PathBuf),
+    /// Another process serves it.
+    #[error(
+        "a relay or an issuer serves {folder} already, and two at once would contradict each other: stop that one first, or \
+         choose another folder", folder = .0.display()
+    )]
+    Served(PathBuf),
     /// Others can read the key.
     #[error("other users can read {file}: close it with `chmod 600 {file}`", file = .0.display())]
     Exposed(PathBuf),
@@ -101,6 +108,21 @@ impl Folder {
         let seed_text = Zeroizing::new(format!("{}\n", BASE64URL_NOPAD.encode(seed.as_slice())));
 
         private_file::create_folder(&self.0).map_err(|source| self.io(self.0.clone(), source))?;
+        let made = self.fill(settings, &certificate, &seed_text, token_key);
+        if made.is_err() {
+            // Half of a relay would be in the way of a whole one.
+            self.all_files().for_each(|path| drop(std::fs::remove_file(path)));
+        }
+        made.map(|()| key)
+    }
+
+    fn fill(
+        &self,
+        settings: &str,
+        certificate: &str,
+        seed: &str,
+        token_key: Option<&TokenSigningKey>,
+    ) -> Result<(), FolderError> {
         // First: what breaks off here is an issuer without a key, and no relay.
         if let Some(token_key) = token_key {
             let pem = token_key.expose_pem().map_err(|_| FolderError::DamagedTokenKey(self.token_key()))?;
@@ -109,8 +131,16 @@ impl Folder {
         }
         self.write(self.settings(), settings.as_bytes())?;
         self.write(self.certificate(), certificate.as_bytes())?;
-        self.write(self.key(), seed_text.as_bytes())?;
-        Ok(key)
+        self.write(self.key(), seed.as_bytes())
+    }
+
+    /// Keeps other processes from serving this folder for as long as what is given lives.
+    ///
+    /// # Errors
+    /// [`FolderError::Served`] where one does already.
+    pub(crate) fn claim(&self) -> Result<File, FolderError> {
+        let locked = private_file::try_lock(&self.key()).map_err(|source| self.io(self.key(), source))?;
+        locked.ok_or_else(|| FolderError::Served(self.0.clone()))
     }
 
     /// The path at which what serves this folder tells who it is.
@@ -147,8 +177,11 @@ impl Folder {
     /// # Errors
     /// [`FolderError::Occupied`].
     pub fn refuse_occupied(&self) -> Result<(), FolderError> {
-        let files = self.files_beside_database().into_iter().chain([self.database(), self.token_key(), self.ledger()]);
-        if files.into_iter().any(|path| path.exists()) { Err(FolderError::Occupied(self.0.clone())) } else { Ok(()) }
+        if self.all_files().any(|path| path.exists()) { Err(FolderError::Occupied(self.0.clone())) } else { Ok(()) }
+    }
+
+    fn all_files(&self) -> impl Iterator<Item = PathBuf> {
+        self.files_beside_database().into_iter().chain([self.database(), self.token_key(), self.ledger()])
     }
 
     /// The files that make a relay, beside its database: settings, certificate and key; and grants, if there are any.

@@ -13,10 +13,10 @@
 use crate::admission::GrantDigest;
 use crate::private_file;
 use serde::{Deserialize, Serialize};
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io};
 use thiserror::Error;
 
 const HEAD: &str =
@@ -107,6 +107,7 @@ fn check_label(label: &str) -> Result<(), GrantsError> {
 /// [`GrantsError`].
 pub fn add(path: &Path, grant: Grant) -> Result<(), GrantsError> {
     check_label(&grant.label)?;
+    let _locked = lock(path)?;
     let mut grants = read(path)?;
     if grants.iter().any(|known| known.label == grant.label) {
         return Err(GrantsError::LabelTaken(grant.label));
@@ -120,6 +121,7 @@ pub fn add(path: &Path, grant: Grant) -> Result<(), GrantsError> {
 /// # Errors
 /// [`GrantsError`].
 pub fn revoke(path: &Path, label: &str) -> Result<usize, GrantsError> {
+    let _locked = lock(path)?;
     let mut grants = read(path)?;
     let before = grants.len();
     grants.retain(|grant| grant.label != label);
@@ -129,6 +131,11 @@ pub fn revoke(path: &Path, label: &str) -> Result<usize, GrantsError> {
     let left = grants.len();
     write(path, grants)?;
     Ok(left)
+}
+
+/// Two who change the file at once would each undo what the other did.
+fn lock(path: &Path) -> Result<fs::File, GrantsError> {
+    private_file::lock_folder(path).map_err(|source| GrantsError::Io { path: path.to_owned(), source })
 }
 
 fn write(path: &Path, grant: Vec<Grant>) -> Result<(), GrantsError> {
@@ -225,6 +232,20 @@ mod tests {
         std::fs::write(&file, "no grants").unwrap();
         assert_eq!(*live.now(), ["fixed", "two"].map(GrantDigest::of), "a mistake locks nobody out, or in");
         assert!(matches!(LiveGrants::open(Vec::new(), file), Err(GrantsError::Malformed { .. })));
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_all_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("grants.toml");
+        let labels = |prefix: &str| (0..20).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
+        labels("old").iter().for_each(|label| add(&file, grant(label, label)).unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(|| labels("old").iter().for_each(|label| assert!(revoke(&file, label).is_ok())));
+            scope.spawn(|| labels("new").iter().for_each(|label| add(&file, grant(label, label)).unwrap()));
+        });
+        let left: Vec<_> = read(&file).unwrap().into_iter().map(|grant| grant.label).collect();
+        assert_eq!(left, labels("new"));
     }
 
     #[test]

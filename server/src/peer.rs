@@ -28,6 +28,8 @@ struct Stranger {
     strangers: Strangers,
     hang_up: CancellationToken,
     has_proved: AtomicBool,
+    /// Whether it is hung up on, whoever it is.
+    has_ended: AtomicBool,
 }
 
 impl Strangers {
@@ -40,7 +42,8 @@ impl Strangers {
             waiting.hang_ups.insert(number, hang_up.clone());
             number
         });
-        Peer(Arc::new(Stranger { number, strangers: self.clone(), hang_up, has_proved: AtomicBool::new(false) }))
+        let [has_proved, has_ended] = [(); 2].map(|()| AtomicBool::new(false));
+        Peer(Arc::new(Stranger { number, strangers: self.clone(), hang_up, has_proved, has_ended }))
     }
 
     /// Hangs up on the one that has been there longest, if there is any.
@@ -70,12 +73,19 @@ impl Peer {
         self.0.strangers.hang_up_on_oldest();
     }
 
-    /// Whether it is to be hung up on as long as it is a stranger.
-    pub(crate) fn is_stranger(&self) -> bool {
-        !self.0.has_proved.load(Ordering::Relaxed)
+    /// Hangs up on this one, whatever it has proved.
+    pub(crate) fn end(&self) {
+        self.0.has_ended.store(true, Ordering::Relaxed);
+        self.0.hang_up.cancel();
     }
 
-    /// Cancelled when it is to be hung up on.
+    /// Whether it is to be hung up on: a stranger who made place for others, or whoever has ended.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        let is_stranger = !self.0.has_proved.load(Ordering::Relaxed);
+        self.0.has_ended.load(Ordering::Relaxed) || (is_stranger && self.0.hang_up.is_cancelled())
+    }
+
+    /// Cancelled when it may have to be hung up on.
     pub(crate) fn hang_up(&self) -> CancellationToken {
         self.0.hang_up.clone()
     }
@@ -110,6 +120,10 @@ mod tests {
         assert!(!first.hang_up().is_cancelled());
         let [fourth, fifth] = [(); 2].map(|()| strangers.enter());
         first.displace_a_stranger();
-        assert!(fourth.hang_up().is_cancelled() && !fifth.hang_up().is_cancelled());
+        assert!(fourth.is_hung_up() && !fifth.is_hung_up());
+        fourth.has_proved();
+        assert!(!fourth.is_hung_up(), "it was quicker");
+        fourth.end();
+        assert!(fourth.is_hung_up());
     }
 }

@@ -3,7 +3,7 @@
 //! Root works for others: what root makes here belongs to whoever owns the folder that it is made in, so that a relay that
 //! runs as another user can read it.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Result, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -41,6 +41,27 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
     create(Path::new(&fresh), content)?;
     std::fs::rename(&fresh, path)?;
     sync_folder(path)
+}
+
+/// Locks a file or a folder for as long as what is given lives; `None` where somebody else has it locked. On a file system that
+/// knows no locks, there is none.
+pub(crate) fn try_lock(path: &Path) -> Result<Option<File>> {
+    let file = File::open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(Some(file)),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The same of the folder that a file is in, or is to be; waits until it is free.
+pub(crate) fn lock_folder(path: &Path) -> Result<File> {
+    let folder = File::open(parent(path))?;
+    match folder.lock() {
+        Err(error) if error.kind() != std::io::ErrorKind::Unsupported => Err(error),
+        _ => Ok(folder),
+    }
 }
 
 /// Makes sure that a new name is on the disk.

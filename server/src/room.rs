@@ -1,6 +1,6 @@
 //! Room in memory: a named number of octets that requests share, whoever sent them.
 //!
-//! Nobody waits for room. What finds none is told to come back, or does without.
+//! Hardly anybody waits for room. What finds none is told to come back, or does without.
 
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,6 +25,11 @@ impl Taken {
 impl Room {
     pub(crate) fn of_bytes(bytes: u64) -> Self {
         Self(Arc::new(Semaphore::new((units(bytes) as usize).min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Takes this many octets as soon as they are free; who waits longer comes first.
+    pub(crate) async fn wait(&self, bytes: u64) -> Option<Taken> {
+        self.0.clone().acquire_many_owned(units(bytes)).await.ok().map(Taken)
     }
 
     /// Takes this many octets, if they are free.

@@ -5,7 +5,7 @@
 //! ```
 
 use crate::acme::Acme;
-use crate::answers::{ANSWERS_BYTES_MAX, Answers};
+use crate::answers::Answers;
 use crate::bodies::Bodies;
 use crate::certificate;
 use crate::clock::Clock;
@@ -30,6 +30,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
 use rustls::ServerConfig;
 use std::convert::Infallible;
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,11 @@ pub enum StartError {
     /// The operating system gives no thread.
     #[error("cannot start a thread ({0}): may this user have more of them?")]
     Thread(std::io::Error),
+    /// The thread that writes has ended by itself. Ours.
+    #[error(
+        "the relay can store nothing more, by a fault of this program: start it again, and report what its log says"
+    )]
+    Writer,
     /// Metrics cannot be told.
     #[error("cannot tell metrics at {listen} ({source}): choose another metrics_listen")]
     Metrics {
@@ -97,7 +103,10 @@ pub struct Running {
     served: JoinHandle<std::io::Result<()>>,
     background: Vec<JoinHandle<()>>,
     writer_stop: CancellationToken,
-    writing: oneshot::Receiver<Infallible>,
+    /// Ends with the writer; true where that ended by itself.
+    writing: JoinHandle<bool>,
+    /// Of the data folder, where the mailboxes are in it.
+    claim: Option<File>,
 }
 
 /// Serves until `shutdown` is cancelled.
@@ -128,11 +137,18 @@ pub async fn start(
     let folder = settings.folder();
     // Where there is no relay, nothing is written.
     let key = folder.read_key()?.public();
-    let store: Arc<dyn Store> = match &settings.database {
-        Some(url) => Arc::new(PostgresStore::open(url, &key).await?),
-        None => Arc::new(SqliteStore::open(&folder.prepare_database()?).await?),
-    };
-    start_on(store, settings, listener, clock, shutdown).await
+    if let Some(url) = &settings.database {
+        let store = Arc::new(PostgresStore::open(url, &key).await?);
+        return start_on(store, settings, listener, clock, shutdown).await;
+    }
+    // What one process remembers of the database, another would make untrue.
+    let claim = folder.claim()?;
+    if !folder.database().exists() {
+        tracing::info!("this relay has no mailboxes yet: a new database is made");
+    }
+    let store = Arc::new(SqliteStore::open(&folder.prepare_database()?).await?);
+    let running = start_on(store, settings, listener, clock, shutdown).await?;
+    Ok(Running { claim: Some(claim), ..running })
 }
 
 /// Starts a relay on a store of the caller's choice; apart from that as [`start`] does.
@@ -162,6 +178,7 @@ pub async fn start_on(
     let (writer, writing) =
         Writer::start(store.clone(), hub.clone(), clock.clone(), metrics.clone(), writer_settings, writer_stop.clone())
             .map_err(StartError::Thread)?;
+    let writing = tokio::spawn(stop_without_writer(writing, writer_stop.clone(), shutdown.clone()));
     let interval = Duration::from_secs(settings.sweep_interval_seconds);
     let sweeping = tokio::spawn(sweep::sweep(store.clone(), clock.clone(), interval, shutdown.clone()));
     let following = tokio::spawn(news::follow(store.clone(), hub.clone(), clock.clone(), shutdown.clone()));
@@ -174,7 +191,7 @@ pub async fn start_on(
         writer,
         hub,
         bodies: Bodies::new(settings.bodies_bytes_max),
-        answers: Answers::new(ANSWERS_BYTES_MAX),
+        answers: Answers::new(),
         watched: Places::new(settings.watched_mailboxes_max),
         connections: Places::new(descriptors::connections(settings.connections_max)),
         metrics,
@@ -194,7 +211,7 @@ pub async fn start_on(
     let stopping = stop_gracefully(&settings, handle, shutdown);
     tracing::info!(port = address.port(), "listening");
     let background = [sweeping, following, stopping].into_iter().chain(telling).chain(certifying).collect();
-    Ok(Running { address, metrics_address, relay, served, background, writer_stop, writing })
+    Ok(Running { address, metrics_address, relay, served, background, writer_stop, writing, claim: None })
 }
 
 impl Running {
@@ -235,10 +252,11 @@ impl Running {
             drop(task.await);
         }
         self.writer_stop.cancel();
-        drop(self.writing.await);
+        let broke_off = self.writing.await.unwrap_or(true);
         self.relay.store.close().await;
+        drop(self.claim);
         tracing::info!("stopped");
-        Ok(served?)
+        if broke_off { Err(StartError::Writer) } else { Ok(served?) }
     }
 }
 
@@ -253,6 +271,21 @@ impl Tls {
     pub(crate) fn keep(&mut self, stop: CancellationToken) -> Option<JoinHandle<()>> {
         self.acme.take().map(|acme| tokio::spawn(acme.keep(stop)))
     }
+}
+
+/// A relay that can write nothing more has no reason to go on. Gives whether that was so.
+async fn stop_without_writer(
+    writing: oneshot::Receiver<Infallible>,
+    asked_to: CancellationToken,
+    shutdown: CancellationToken,
+) -> bool {
+    drop(writing.await);
+    let broke_off = !asked_to.is_cancelled();
+    if broke_off {
+        tracing::error!("the thread that writes has ended: the relay stops");
+        shutdown.cancel();
+    }
+    broke_off
 }
 
 /// Once `shutdown` is cancelled, takes no more connections, and gives the requests of others their time.

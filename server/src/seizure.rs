@@ -222,7 +222,7 @@ fn file_tells(name: &str, settings: &Settings) -> String {
         "issued.sqlite3" => {
             "how many tokens were given on the last day (below). The file's own time tells when somebody last had some".to_owned()
         }
-        "issued.sqlite3-journal" => "what the file before was, while it is changed".to_owned(),
+        "issued.sqlite3-journal" => "what the file before was, before its last change".to_owned(),
         "relay.sqlite3-shm" => "an index of the file before, for the running relay".to_owned(),
         _ => "not the relay's: see for yourself what it tells, and remove it if it does not belong here".to_owned(),
     }

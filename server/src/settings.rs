@@ -202,6 +202,11 @@ impl Settings {
             std::io::ErrorKind::NotFound => SettingsError::Missing(folder.path().to_owned()),
             _ => SettingsError::Unreadable { path: path.clone(), source },
         })?;
+        // What breaks off, or fills the disk, leaves such a file: the defaults would open the relay to anybody.
+        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            let reason = "nothing is set in it. Put a copy of it back, or set at least `listen`".to_owned();
+            return Err(SettingsError::Malformed { path, reason });
+        }
         let settings: Self =
             toml::from_str(&text).map_err(|error| SettingsError::Malformed { path, reason: error.to_string() })?;
         Ok(Self { data: folder.path().to_owned(), ..settings })
@@ -279,7 +284,7 @@ impl Settings {
             ),
             (
                 self.admission == AdmissionMode::Grant || self.grants_sha256.is_empty() || self.folder().is_issuer(),
-                "grants_sha256 lists grants, but anybody may use this relay: set admission = \"grant\" as well",
+                "grants_sha256 lists grants, but none are asked for: set admission = \"grant\" as well, or take grants_sha256 out",
             ),
             (
                 self.metrics_listen.is_none_or(|listen| listen.ip().is_loopback()),
@@ -291,7 +296,7 @@ impl Settings {
             ),
             (
                 self.admission == AdmissionMode::Token || self.token_keys.is_empty(),
-                "token_keys lists issuers, but no tokens are asked for: set admission = \"token\" as well",
+                "token_keys lists issuers, but no tokens are asked for: set admission = \"token\" as well, or take token_keys out",
             ),
             (self.admission != AdmissionMode::Unknown, "admission has to be \"open\", \"grant\" or \"token\""),
         ];

@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use twiza_protocol::RelayKey;
+use twiza_protocol::{AdmissionMode, RelayKey};
 
 const TIME_MAX: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
@@ -67,6 +67,8 @@ pub(crate) struct Place {
 pub(crate) struct Introduction {
     #[serde(alias = "issuer_key")]
     pub(crate) relay_key: RelayKey,
+    /// Who may open mailboxes; an issuer has none.
+    pub(crate) admission: Option<AdmissionMode>,
 }
 
 /// Visits a relay or an issuer, and gives what it tells of itself.

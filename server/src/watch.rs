@@ -10,6 +10,7 @@
 //! Nothing runs here but when the connection asks for more: a slow watcher costs one small page,
 //! however many mailboxes it watches.
 
+use crate::answers::Sending;
 use crate::encoded::Encoded;
 use crate::hub::{Live, Subscription};
 use crate::peer::Peer;
@@ -23,9 +24,6 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior};
 use twiza_protocol::{FrameDigest, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest};
-
-/// Octets of a page of backlog: small, because a watcher that does not read keeps it in memory.
-const BACKLOG_PAGE_BYTES: u64 = 256 << 10;
 
 /// Starts a watch. An entry that fails is told so in the stream; the others go on.
 ///
@@ -81,9 +79,19 @@ fn watch_entry(
         Ok(()) => {
             let subscription = relay.hub.subscribe(entry.address);
             let (address, cursor) = (entry.address, entry.after);
-            let (phase, ready) = (Phase::Backlog, VecDeque::new());
-            let watched =
-                Watched { relay, slot, address, cursor, subscription, phase, turns, ready, peer, _place: place };
+            let watched = Watched {
+                relay,
+                slot,
+                address,
+                cursor,
+                subscription,
+                phase: Phase::Backlog,
+                turns,
+                ready: VecDeque::new(),
+                sending: None,
+                peer,
+                _place: place,
+            };
             stream::unfold(watched, async |mut watched| Some((watched.next().await?, watched))).boxed()
         }
         Err(error) => {
@@ -115,7 +123,8 @@ struct Watched {
     turns: Turns,
     /// Records that are ready to be sent.
     ready: VecDeque<Encoded>,
-    /// Until it has proved a mailbox that is there.
+    /// The room of those, where they are backlog.
+    sending: Option<Sending>,
     peer: Option<Peer>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -138,8 +147,10 @@ impl Watched {
     async fn next(&mut self) -> Option<Encoded> {
         loop {
             if let Some(record) = self.ready.pop_front() {
+                self.sending.iter().for_each(|sending| sending.took(record.len()));
                 return Some(record);
             }
+            self.sending = None;
             self.turns.own = None;
             self.phase = match self.phase {
                 Phase::Backlog => self.read_backlog().await,
@@ -151,7 +162,8 @@ impl Watched {
 
     async fn read_backlog(&mut self) -> Phase {
         self.turns.own = self.turns.all.clone().acquire_owned().await.ok();
-        let page = match self.relay.page(self.address, self.cursor, BACKLOG_PAGE_BYTES).await {
+        let place = self.relay.answers.backlog().await;
+        let page = match self.relay.page(self.address, self.cursor, place.page_bytes_max).await {
             Ok(page) => page,
             Err(error) => {
                 let code = error.code();
@@ -159,13 +171,15 @@ impl Watched {
                 return Phase::Ended;
             }
         };
-        if let Some(peer) = self.peer.take() {
+        if let Some(peer) = &self.peer {
             peer.has_proved();
         }
         for frame in &page.frames {
             self.cursor = frame.sequence;
             self.ready.extend(Encoded::of_frame(self.slot, frame));
         }
+        let bytes = self.ready.iter().map(Encoded::len).sum();
+        self.sending = Some(place.set_out(bytes, self.peer.clone()));
         let Some(head) = page.head else { return Phase::Backlog };
         let receipt = self.relay.receipt(&self.address, head);
         self.push(&Record::Head { slot: self.slot, receipt });

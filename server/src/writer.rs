@@ -219,7 +219,11 @@ impl Task {
         drop(rooms);
         let results = match results {
             Ok(results) => results,
-            Err(error) => return fail(replies, &error),
+            Err(error) => {
+                // Some may be stored all the same, and their repeats are no news.
+                appends.iter().for_each(|append| self.hub.look(&append.address));
+                return fail(replies, &error);
+            }
         };
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.appends.fetch_add(appends.len() as u64, Ordering::Relaxed);

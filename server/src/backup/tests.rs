@@ -73,11 +73,42 @@ async fn what_is_no_backup_or_a_damaged_one_is_refused_and_leaves_nothing() {
     assert!(matches!(restore(&file, &target), Err(BackupError::Damaged { .. })));
     assert_eq!(place.names("target"), Vec::<String>::new());
 
+    // A bit anywhere: in the key, in a frame, in the digest itself.
+    for at in (0..whole.len()).step_by(whole.len() / 40).chain([whole.len() - 1]) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        std::fs::write(&file, damaged).unwrap();
+        let refused = restore(&file, &target);
+        assert!(matches!(refused, Err(BackupError::Damaged { .. } | BackupError::NoBackup(_))), "{at}: {refused:?}");
+    }
+    assert!(matches!(restore(&place.path("absent"), &target), Err(BackupError::Absent(_))));
+
+    // One that is whole, and made by somebody else.
     let copy = place.path("without");
-    std::fs::write(&copy, &whole).unwrap();
+    std::fs::write(&copy, &whole[..whole.len() - digest::END_BYTES as usize]).unwrap();
     let connection = rusqlite::Connection::open(&copy).unwrap();
     connection.execute("update parcel set name = '../relay.key' where name = 'relay.key'", []).unwrap();
     drop(connection);
-    assert!(matches!(restore(&copy, &target), Err(BackupError::Damaged { .. })));
+    digest::append(&mut File::options().read(true).write(true).open(&copy).unwrap()).unwrap();
+    let refused = restore(&copy, &target);
+    assert!(
+        matches!(&refused, Err(BackupError::Damaged { found, .. }) if found.contains("missing in it")),
+        "{refused:?}"
+    );
     assert_eq!(place.names("target"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_killed_backup_left_behind_is_in_nobodys_way_and_one_under_way_is_left_alone() {
+    let place = Place::with_a_relay().await;
+    let partial = place.path("backup.partial");
+    std::fs::write(&partial, "half of it").unwrap();
+    std::fs::write(place.path("backup.partial-journal"), "").unwrap();
+    let under_way = private_file::try_lock(&partial).unwrap().unwrap();
+    assert!(matches!(place.back_up(), Err(BackupError::Busy(_))));
+    assert_eq!(std::fs::read(&partial).unwrap(), b"half of it");
+    drop(under_way);
+    let file = place.back_up().unwrap();
+    assert_eq!(place.names(""), ["backup", "relay"]);
+    restore(&file, &Folder::at(place.path("restored"))).unwrap();
 }

@@ -13,7 +13,7 @@ pub struct Arguments {
     #[command(flatten)]
     data: Data,
     /// Where to listen
-    #[arg(long, env = "TWIZA_RELAY_LISTEN", default_value = "0.0.0.0:7443")]
+    #[arg(long, env = "TWIZA_RELAY_LISTEN", default_value = "0.0.0.0:7443", value_parser = super::listen)]
     listen: SocketAddr,
     /// The host name or address that people reach the relay at
     #[arg(long, env = "TWIZA_RELAY_PUBLIC_HOST", value_name = "HOST")]
@@ -31,6 +31,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { data, listen, public_host, issuer, json } = arguments;
     if let Some(host) = &public_host {
         // Checked before anything is written: the address is made from it.
+        let has_port = host.parse::<SocketAddr>().is_ok()
+            || host.rsplit_once(':').is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok());
+        anyhow::ensure!(
+            !has_port && !host.contains('/'),
+            "--public-host takes the name or the address alone, such as relay.example.org: no https://, and no port, which is \
+             that of --listen (or public_port in relay.toml)"
+        );
         let key = RelaySigningKey::from_seed(&[0; 32]);
         let trial = Settings { public_host: Some(host.clone()), ..Settings::default() };
         run::address_at_rest(&trial, &key)?;

@@ -23,6 +23,7 @@ use crate::store::{SqliteUpkeep, StoreError, Upkeep};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -94,6 +95,13 @@ impl Data {
     fn folder(&self) -> Folder {
         Folder::at(&self.folder)
     }
+}
+
+/// Where to listen, as it is typed.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it takes an address of this machine and a port, such as 0.0.0.0:7443 or 127.0.0.1:7443".to_owned()
+    })
 }
 
 /// The database of these settings, for looking after it.

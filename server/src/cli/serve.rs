@@ -35,7 +35,7 @@ pub struct Overrides {
     #[arg(long, env = "TWIZA_RELAY_DATABASE", value_name = "URL", hide_env_values = true)]
     database: Option<DatabaseUrl>,
     /// Where to listen; with port 0, a free one
-    #[arg(long, env = "TWIZA_RELAY_LISTEN")]
+    #[arg(long, env = "TWIZA_RELAY_LISTEN", value_parser = super::listen)]
     listen: Option<SocketAddr>,
     /// The host that people reach the relay at
     #[arg(long, env = "TWIZA_RELAY_PUBLIC_HOST", value_name = "HOST")]

@@ -46,6 +46,14 @@ pub(super) fn examine(settings: &Settings, database: &dyn Upkeep, clock: &dyn Cl
             "if it was the clock: these are kept longer, and no harm is done",
         ));
     }
+    if expiring.last().is_some_and(|last| last.day < now.day()) {
+        let found = format!("it says {written}, and all mailboxes have expired before that: is the clock ahead?");
+        findings.push(Finding::attention(
+            SUBJECT,
+            found,
+            "if it is, set it right before the relay has run for a day: it deletes them then. ".to_owned() + ADVICE,
+        ));
+    }
     if findings.is_empty() {
         findings.push(Finding::ok(SUBJECT, format!("{written}; nothing here contradicts it")));
     }

@@ -93,6 +93,7 @@ pub fn examine(settings: &Settings, database: &dyn Upkeep, clock: &dyn Clock, th
         findings.extend(certificate::examine(settings, key, clock));
         let (port, holder) = port::examine(settings, key);
         findings.push(port);
+        findings.extend(port::examine_metrics(settings, holder));
         findings.push(reachability::examine(settings, key, holder));
     }
     findings

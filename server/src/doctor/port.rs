@@ -19,6 +19,18 @@ pub(super) enum Holder {
     Other,
 }
 
+/// Whether metrics can be told where they are to be. Where the relay runs, it tells them.
+pub(super) fn examine_metrics(settings: &Settings, holder: Holder) -> Option<Finding> {
+    let listen = settings.metrics_listen.filter(|_| holder == Holder::Nobody)?;
+    if settings.folder().is_issuer() {
+        let found = "metrics_listen is set, and an issuer has no metrics";
+        return Some(Finding::attention(SUBJECT, found, "take it out of relay.toml"));
+    }
+    let error = TcpListener::bind(listen).err()?;
+    let found = format!("metrics cannot be told at {listen} ({error})");
+    Some(Finding::wrong(SUBJECT, found, "choose another metrics_listen: until then the relay does not start"))
+}
+
 pub(super) fn examine(settings: &Settings, key: &RelaySigningKey) -> (Finding, Holder) {
     let listen = settings.listen;
     let port = listen.port();
@@ -35,7 +47,17 @@ pub(super) fn examine(settings: &Settings, key: &RelaySigningKey) -> (Finding, H
     }
     match visit(&at_home(settings), protection(settings, key), settings.folder().introduction()) {
         Ok(relay) if relay.relay_key == key.public() => {
-            (Finding::ok(SUBJECT, format!("this relay serves at {port}")), Holder::Ours)
+            let serves = format!("this relay serves at {port}");
+            let is_new = relay.admission.is_none_or(|admission| admission == settings.admission);
+            if is_new || settings.folder().is_issuer() {
+                return (Finding::ok(SUBJECT, serves), Holder::Ours);
+            }
+            let found =
+                format!("{serves}, and does not know yet who may open mailboxes: admission was changed in relay.toml");
+            (
+                Finding::wrong(SUBJECT, found, "start the relay again: it reads its settings when it starts"),
+                Holder::Ours,
+            )
         }
         found => {
             let what = found.map_or_else(|error| error.to_string(), |_| "another relay answers".to_owned());

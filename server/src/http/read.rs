@@ -4,7 +4,9 @@ use super::body::{Mailbox, Parameters};
 use super::problem::ApiResult;
 use super::proof;
 use crate::encoded::Encoded;
+use crate::peer::Peer;
 use crate::relay::{Relay, RelayError};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -41,10 +43,11 @@ pub(super) async fn read(
     State(relay): State<Arc<Relay>>,
     Mailbox(address): Mailbox,
     Parameters(ReadParameters { after }): Parameters<ReadParameters>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let proved = proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
-    let place = relay.answers.place(relay.limits().page_bytes_max).ok_or(RelayError::AnswersFull)?;
+    let place = relay.answers.page(relay.limits().page_bytes_max).await.ok_or(RelayError::AnswersFull)?;
     let page = relay.page(address, after, place.page_bytes_max).await?;
     let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(0, frame)).collect();
     let last = match page.head {
@@ -52,6 +55,7 @@ pub(super) async fn read(
         None => Record::More { slot: 0 },
     };
     records.push(Encoded::of(&last));
-    let body = place.send(records.into_iter().flat_map(Encoded::octets).collect());
+    let parts = records.into_iter().flat_map(Encoded::octets).collect();
+    let body = place.send(parts, peer.map(|Extension(peer)| peer));
     Ok((proved, [(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
 }

@@ -40,6 +40,8 @@ impl Ledger {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "secure_delete", "on")?;
         connection.pragma_update(None, "synchronous", "full")?;
+        // Removed, what it has of earlier days would lie in free blocks of the disk; so the next change overwrites it.
+        connection.pragma_update(None, "journal_mode", "persist")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let applied: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         for migration in MIGRATIONS.get(applied..).ok_or(StoreError::Newer)? {

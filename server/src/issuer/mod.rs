@@ -19,6 +19,7 @@ use axum_server::Handle;
 use ledger::{Asked, Ledger};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::fs::File;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
@@ -172,6 +173,8 @@ pub struct RunningIssuer {
     address: RelayAddress,
     served: JoinHandle<std::io::Result<()>>,
     background: Vec<JoinHandle<()>>,
+    /// Of the data folder.
+    _claim: File,
 }
 
 /// Starts an issuer on a bound listener. Its data folder must have been made ([`crate::cli::init::create_issuer`]). It serves
@@ -187,6 +190,10 @@ pub fn start(
 ) -> Result<RunningIssuer, StartError> {
     settings.check()?;
     let key = settings.folder().read_key()?;
+    let claim = settings.folder().claim()?;
+    if settings.metrics_listen.is_some() {
+        tracing::warn!("metrics_listen is for relays: an issuer has no metrics");
+    }
     let mut tls = run::tls(settings, &key)?;
     let address = run::address(settings, listener.local_addr()?, &key)?;
     let issuer = Arc::new(Issuer::open(settings, key.public(), clock)?);
@@ -197,7 +204,7 @@ pub fn start(
     let stopping = run::stop_gracefully(settings, handle, shutdown);
     tracing::info!(port = address.port(), "issuing tokens");
     let background = [stopping].into_iter().chain(certifying).collect();
-    Ok(RunningIssuer { address, served, background })
+    Ok(RunningIssuer { address, served, background, _claim: claim })
 }
 
 impl RunningIssuer {

@@ -198,6 +198,11 @@ pub enum StoreError {
     /// A schema that this program does not know. The operator's to mend.
     #[error("a newer twiza-relay made it: update this one")]
     Newer,
+    /// This user may not open the database, or not write to it. The operator's to mend.
+    #[error(
+        "this user cannot open or write its files: are they there, or do they belong to another user? `twiza-relay doctor` says what to do"
+    )]
+    Inaccessible(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file name that the database cannot be told. The operator's to mend.
     #[error("the database takes only file names in UTF-8: choose another name")]
     FileName,
@@ -258,6 +263,11 @@ pub trait Store: Send + Sync + 'static {
         bytes_max: u64,
         today: ExpiryDay,
     ) -> BoxFuture<'_, StoreResult<Option<Page>>>;
+
+    /// The last day on which a mailbox expires; `None` where there is none, or it cannot be told.
+    fn last_expiry(&self) -> BoxFuture<'_, StoreResult<Option<ExpiryDay>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Deletes what has expired, so that its octets are gone from the disk when this returns, as far as the database
     /// can see to that. Gives the number of mailboxes that were deleted.

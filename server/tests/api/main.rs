@@ -1,6 +1,7 @@
 //! The whole API on a real TLS listener: every operation, every problem code.
 
 mod backup;
+mod broken_writer;
 mod conformance;
 mod connections;
 mod crash;

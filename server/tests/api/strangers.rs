@@ -61,11 +61,16 @@ async fn pages_that_nobody_reads_are_bounded() {
     assert!(busy.code == ProblemCode::RelayBusy && busy.retry_after_seconds.is_some());
     // Who appends and watches is served all the same.
     assert_eq!(other.append(&key(1), frame(9), false).await.status().as_u16(), 201);
-    drop(unread);
-    // The relay hears of it in its own time.
+    // And once that has gone on for a while, the one who reads nothing makes room.
     while other.read(&key(1), 4).await.status().as_u16() != 200 {
         tokio::task::yield_now().await;
     }
+    let mut broken = unread.pop().unwrap();
+    let broken = async {
+        while broken.chunk().await?.is_some() {}
+        Ok::<_, reqwest::Error>(())
+    };
+    broken.await.unwrap_err();
 }
 
 #[tokio::test]

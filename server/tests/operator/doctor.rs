@@ -60,6 +60,35 @@ fn doctor_finds_a_relay_well_and_tells_what_was_broken() {
 }
 
 #[test]
+fn what_was_changed_under_a_running_relay_and_what_keeps_it_from_starting_is_found() {
+    let (_folder, data) = made();
+    let file = data.join("relay.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let (mut child, address) = serve(&data, &[]);
+    let listen = format!("127.0.0.1:{}", address.port());
+    let at = ["--listen", &listen];
+    std::fs::write(&file, settings.replace("admission = \"open\"", "admission = \"grant\"")).unwrap();
+    let (code, findings) = doctor(&data, &at);
+    assert_eq!((code, verdict(&findings, "port").0), (Some(3), "wrong"), "{findings:?}");
+    assert!(verdict(&findings, "port").1.contains("start the relay again"), "{findings:?}");
+    stop(&mut child);
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let told = format!("metrics_listen = \"{}\"\n{settings}", taken.local_addr().unwrap());
+    std::fs::write(&file, told).unwrap();
+    let (code, findings) = doctor(&data, &at);
+    assert_eq!(code, Some(3), "{findings:?}");
+    assert!(verdict(&findings, "port").1.contains("metrics_listen"), "{findings:?}");
+
+    // What a full disk leaves of a file would open a relay to anybody.
+    std::fs::write(&file, "# nothing\n\n").unwrap();
+    let (code, findings) = doctor(&data, &at);
+    assert_eq!((code, verdict(&findings, "settings").0), (Some(3), "wrong"), "{findings:?}");
+    let refused = output(&["serve"], &data);
+    assert!(crate::program::text(&refused.stderr).contains("nothing is set in it"), "{refused:?}");
+}
+
+#[test]
 fn settings_that_cannot_be_read_are_a_finding_like_others() {
     let (_folder, data) = made();
     let settings = std::fs::read_to_string(data.join("relay.toml")).unwrap();

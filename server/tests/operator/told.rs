@@ -36,6 +36,30 @@ fn stats_and_seizure_tell_what_is_there() {
 }
 
 #[test]
+fn two_programs_do_not_serve_one_folder() {
+    let (_folder, data) = made();
+    let (mut child, _) = serve(&data, &[]);
+    let second = output(&["serve"], &data);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("serves"), "{}", text(&second.stderr));
+    stop(&mut child);
+    let (mut child, _) = serve(&data, &[]);
+    stop(&mut child);
+}
+
+#[test]
+fn what_breaks_off_while_a_relay_is_made_leaves_nothing_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("relay");
+    std::fs::create_dir(&data).unwrap();
+    // Nothing can be written there.
+    std::os::unix::fs::symlink("/nowhere/at/all", data.join("relay.key")).unwrap();
+    assert_eq!(output(&["init"], &data).status.code(), Some(1));
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0);
+    assert!(output(&["init"], &data).status.success());
+}
+
+#[test]
 fn a_script_is_told_of_wrong_words_as_of_all_else() {
     let (_folder, data) = made();
     for words in [&["stats", "--json", "--yaml"][..], &["grant", "new", "--json"]] {

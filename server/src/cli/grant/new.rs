@@ -63,6 +63,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         );
         say("keeps is a digest of it. A running relay knows it already.");
     }
+    if !is_issuer {
+        say("(If you have just changed admission in relay.toml: the relay knows that once it is started again.)");
+    }
     say(&format!("Its mark, by which `twiza alliance show` and `grant list` tell it from others: {mark}"));
     Ok(())
 }

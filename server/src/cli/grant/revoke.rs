@@ -30,6 +30,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         say("It is gone. This relay asks for no grant: anybody opens mailboxes, or whoever has a token.");
         return Ok(());
     }
+    if folder.is_issuer() {
+        say(
+            "It has no more tokens from now on, also at a running issuer. Tokens that were had with it before open mailboxes until",
+        );
+        say("they are used up: nobody can tell them from others.");
+        return Ok(());
+    }
     say(
         "It opens no new mailbox from now on, also at a running relay. Mailboxes that were opened with it go on until they",
     );

@@ -8,13 +8,13 @@
 
 use super::listener::encode;
 use super::remembered::Remembered;
-use super::{Append, Appended, Days, Node, Quotas, Refused, StoreError, StoreResult, rows};
+use super::{Append, Appended, Days, Head, Node, Quotas, Refused, StoreError, StoreResult, rows};
 use crate::store::news::{MailboxTag, Stored};
 use crate::store::placement::{Mailbox, Placed, Placement};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use std::collections::{HashMap, HashSet};
-use twiza_protocol::{Chain, ExpiryDay, MailboxAddress, Sequence};
+use twiza_protocol::{Chain, ExpiryDay, MailboxAddress};
 
 /// Each round, somebody gets on with each mailbox; so many in vain are a fault and no bad luck.
 pub(super) const ROUNDS_MAX: usize = 64;
@@ -38,7 +38,9 @@ pub(super) async fn append_batch(
             Some(decided) => decided,
             None => {
                 let loaded = load(connection, &batch, days).await?;
-                remembered.told(loaded.relay_bytes);
+                if let Some(relay_bytes) = loaded.relay_bytes {
+                    remembered.told(relay_bytes);
+                }
                 Decided::new(&batch, loaded, days, quotas)
             }
         };
@@ -61,9 +63,10 @@ pub(super) async fn append_batch(
 /// What is known before deciding.
 #[derive(Default)]
 pub(super) struct Loaded {
-    pub(super) relay_bytes: u64,
+    /// Octets of frames on the relay. Told with mailboxes: `None` where there are none of those.
+    pub(super) relay_bytes: Option<u64>,
     pub(super) mailboxes: HashMap<MailboxAddress, Before>,
-    pub(super) known: Vec<(i64, usize, super::Head)>,
+    pub(super) known: Vec<(i64, usize, Head)>,
 }
 
 /// A mailbox before a batch.
@@ -89,7 +92,7 @@ async fn load(connection: &mut PgConnection, batch: &[&Append], days: Days) -> S
         let slot = row.try_get("slot")?;
         let mailbox = Mailbox { slot, head: rows::head(row)?, frame_bytes: rows::count(row, "frame_bytes")? };
         loaded.mailboxes.insert(append.address, Before { mailbox, expires: rows::day(row, "expires_day")? });
-        loaded.relay_bytes = u64::try_from(row.try_get::<i64, _>("relay_bytes")?).unwrap_or_default();
+        loaded.relay_bytes = Some(u64::try_from(row.try_get::<i64, _>("relay_bytes")?).unwrap_or_default());
         if let Some(first) = known(row)? {
             loaded.known.push((slot, nth - 1, first));
         }
@@ -97,10 +100,10 @@ async fn load(connection: &mut PgConnection, batch: &[&Append], days: Days) -> S
     Ok(loaded)
 }
 
-fn known(row: &PgRow) -> StoreResult<Option<super::Head>> {
+fn known(row: &PgRow) -> StoreResult<Option<Head>> {
     let Some(id) = row.try_get("known_id")? else { return Ok(None) };
     let chain = Chain::from_bytes(rows::octets(row, "known_chain")?);
-    Ok(Some(super::Head { sequence: rows::sequence_of(id), chain, closed: row.try_get("known_closing")? }))
+    Ok(Some(Head { sequence: rows::sequence_of(id), chain, closed: row.try_get("known_closing")? }))
 }
 
 /// A decided batch.
@@ -108,14 +111,14 @@ struct Decided<'a> {
     verdicts: Vec<Verdict>,
     frames: Vec<(&'a Append, Placed)>,
     /// Mailboxes to write: how they were, and how they are to be.
-    touched: HashMap<MailboxAddress, (Sequence, Before)>,
+    touched: HashMap<MailboxAddress, (Head, Before)>,
 }
 
 impl<'a> Decided<'a> {
     fn new(batch: &[&'a Append], loaded: Loaded, days: Days, quotas: &Quotas) -> Self {
         let Loaded { relay_bytes, mailboxes, known } = loaded;
         debug_assert!(days.today <= days.expires);
-        let mut placement = Placement::new(quotas, relay_bytes);
+        let mut placement = Placement::new(quotas, relay_bytes.unwrap_or_default());
         for (address, before) in &mailboxes {
             placement.add_mailbox(*address, before.mailbox);
         }
@@ -138,7 +141,7 @@ impl<'a> Decided<'a> {
         let after = placement.mailboxes().filter(|(address, _)| touching.contains(*address));
         let touched = after.map(|(address, after)| {
             let Before { mailbox, expires } = mailboxes[address];
-            (*address, (mailbox.head.sequence, Before { mailbox: *after, expires: expires.max(days.expires) }))
+            (*address, (mailbox.head, Before { mailbox: *after, expires: expires.max(days.expires) }))
         });
         Self { verdicts, frames, touched: touched.collect() }
     }
@@ -167,10 +170,10 @@ impl<'a> Decided<'a> {
 
     /// What other nodes are told: of mailboxes with new frames, that there are some.
     fn news(&self, node: &Node) -> Vec<String> {
-        let grown = self.touched.iter().filter(|(_, (was_at, after))| *was_at != after.mailbox.head.sequence);
-        let stored = grown.map(|(address, (was_at, after))| Stored {
+        let grown = self.touched.iter().filter(|(_, (was, after))| was.sequence != after.mailbox.head.sequence);
+        let stored = grown.map(|(address, (was, after))| Stored {
             mailbox: MailboxTag::of(address),
-            after: *was_at,
+            after: was.sequence,
             last: after.mailbox.head.sequence,
         });
         encode(&node.name, stored)
@@ -188,14 +191,14 @@ async fn write(
         return Ok(HashSet::new());
     }
     let addresses = decided.touched.keys();
-    let (was_at, mailboxes): (Vec<Sequence>, Vec<Mailbox>) =
-        decided.touched.values().map(|(was_at, after)| (*was_at, after.mailbox)).unzip();
+    let (was, mailboxes): (Vec<Head>, Vec<Mailbox>) =
+        decided.touched.values().map(|(was, after)| (*was, after.mailbox)).unzip();
     let heads = || mailboxes.iter().map(|mailbox| &mailbox.head);
     let frames = &decided.frames;
     let moved: Vec<Option<i64>> = sqlx::query_scalar(include_str!("append_write.sql"))
         .bind(addresses.map(|address| &address.as_bytes()[..]).collect::<Vec<_>>())
         .bind(mailboxes.iter().map(|mailbox| mailbox.slot).collect::<Vec<_>>())
-        .bind(was_at.iter().map(|sequence| rows::integer(sequence.0)).collect::<Vec<_>>())
+        .bind(was.iter().map(|head| rows::integer(head.sequence.0)).collect::<Vec<_>>())
         .bind(heads().map(|head| rows::integer(head.sequence.0)).collect::<Vec<_>>())
         .bind(heads().map(|head| &head.chain.as_bytes()[..]).collect::<Vec<_>>())
         .bind(heads().map(|head| head.closed).collect::<Vec<_>>())
@@ -209,6 +212,7 @@ async fn write(
         .bind(i64::from(days.expires.0))
         .bind(node.part)
         .bind(decided.news(node))
+        .bind(was.iter().map(|head| &head.chain.as_bytes()[..]).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     Ok(moved.into_iter().flatten().collect())

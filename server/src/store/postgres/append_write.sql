@@ -1,6 +1,7 @@
 -- Writes a decided batch. A mailbox that another node has changed since it was read stays as it is, and so do its
--- frames: they are decided again. A mailbox's last place is enough to tell. So does one that has one of the frames already:
--- where the batch was decided by what the node remembered, nobody has looked.
+-- frames: they are decided again. A mailbox's last place and running hash tell: the hash, too, because a server that took over
+-- from another may have lost what the node remembers, and have other frames at those places. A mailbox that has one of the frames
+-- already stays as it is, too: where the batch was decided by what the node remembered, nobody has looked.
 --
 -- Why rows are locked in the order of addresses: nodes that lock the same two cannot wait for each other. The total's
 -- part comes last, and is one.
@@ -14,13 +15,14 @@ with repeated as (
     select wanted.*, wanted.frame_bytes - mailbox.frame_bytes as added
     from (
         select *
-        from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[], $7::bigint[])
-            as wanted (address, slot, was_at, last_sequence, chain, closed, frame_bytes)
+        from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[], $7::bigint[], $17::bytea[])
+            as wanted (address, slot, was_at, last_sequence, chain, closed, frame_bytes, was_chain)
         order by address
     ) as wanted
     cross join lateral (
         select frame_bytes from mailbox
-        where address = wanted.address and slot = wanted.slot and last_sequence = wanted.was_at and expires_day >= $13
+        where address = wanted.address and slot = wanted.slot and expires_day >= $13
+            and last_sequence = wanted.was_at and chain = wanted.was_chain
         for update
     ) as mailbox
     where wanted.slot not in (select slot from repeated)

@@ -206,16 +206,19 @@ impl Writer {
         }
     }
 
-    /// A connection that failed is used no more. What it did may be done, or yet be done, and this node's watchers were
-    /// not told.
+    /// A connection that failed is used no more, and what was remembered is doubted. Whatever was not answered as asked may be done in
+    /// part, or yet be done, and this node's watchers were not told.
     fn keep<T>(&mut self, mut connection: PoolConnection<Postgres>, result: &StoreResult<T>) -> bool {
         let has_answered = !matches!(result, Err(StoreError::Away(_)));
+        if result.is_err() {
+            self.remembered = Remembered::default();
+            self.node.name = self.node.name.next();
+            self.name.send_replace(self.node.name);
+        }
         if has_answered {
             self.connection = Some(connection);
         } else {
             connection.close_on_drop();
-            self.node.name = self.node.name.next();
-            self.name.send_replace(self.node.name);
         }
         has_answered
     }
@@ -259,6 +262,10 @@ impl Store for PostgresStore {
         Box::pin(async move {
             self.read(move |connection| Box::pin(read::page(connection, address, after, bytes_max, today))).await
         })
+    }
+
+    fn last_expiry(&self) -> BoxFuture<'_, StoreResult<Option<ExpiryDay>>> {
+        Box::pin(async move { self.read(|connection| Box::pin(read::last_expiry(connection))).await })
     }
 
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>> {

@@ -39,7 +39,7 @@ impl Remembered {
             Some((append.address, *mailbox))
         };
         let mailboxes = batch.iter().map(mailbox).collect::<Option<_>>()?;
-        Some(Loaded { relay_bytes: self.relay_bytes, mailboxes, known: Vec::new() })
+        Some(Loaded { relay_bytes: Some(self.relay_bytes), mailboxes, known: Vec::new() })
     }
 
     /// The database told how full the relay is.

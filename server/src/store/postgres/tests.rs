@@ -251,6 +251,17 @@ async fn what_a_node_remembers_is_a_guess_that_the_database_corrects() {
     let refused = one.append_batch(&[frame(5), frame(1)], DAYS, &quotas).await.unwrap();
     assert_eq!(refused, [Err(Refused::MailboxClosed), Ok(Appended { is_new: false, ..first })]);
 
+    // Another server took over, which had lost the last frame and was given another one since.
+    append_to(&one, &[append(2, 3, 1024, false)]).await;
+    cluster.execute(&url, "update mailbox set chain = sha256(chain) where last_sequence = 2");
+    let fourth = append(2, 4, 1024, false);
+    assert!(is_remembered(&fourth).await);
+    let [mailbox] = &append_to(&one, std::slice::from_ref(&fourth)).await[..] else { panic!("one") };
+    let head = two.head(address(2), DAYS.today).await.unwrap().unwrap();
+    assert_eq!((mailbox.head, head.sequence), (head, Sequence(3)));
+    let page = two.page(address(2), Sequence::START, 1 << 20, DAYS.today).await.unwrap().unwrap();
+    assert_eq!(page.frames.len(), 3);
+
     // Expired, and opened again elsewhere: it is another mailbox.
     let later = Days { today: ExpiryDay(DAYS.expires.0 + 1), expires: ExpiryDay(DAYS.expires.0 + 31) };
     let second = append(2, 2, 1024, false);
@@ -273,6 +284,9 @@ async fn a_batch_is_read_first_where_little_room_is_left() {
         remembered.push(store.writer.lock().await.remembered.of(&[&next], DAYS, &quotas).is_some());
         let stored = store.append_batch(&[next], DAYS, &quotas).await.unwrap();
         assert_eq!(stored[0].is_ok(), octet < 16);
+        // Nobody has opened this one, and so nothing is told of the relay.
+        let stray = store.append_batch(&[append(9, octet, 1024, false)], DAYS, &quotas).await.unwrap();
+        assert_eq!(stray, [Err(Refused::MailboxUnknown)]);
     }
     assert!(!remembered[0] && remembered[1..8].contains(&true));
     assert_eq!(remembered[15..], [false, false], "less than an eighth is free");

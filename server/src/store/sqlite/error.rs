@@ -1,8 +1,8 @@
 //! SQLite's errors as the store's.
 
 use crate::store::StoreError;
-use rusqlite::Error;
 use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
+use rusqlite::{Error, ErrorCode};
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
@@ -12,6 +12,12 @@ impl From<Error> for StoreError {
                 if [SQLITE_FULL, SQLITE_IOERR_SHMSIZE].contains(&failure.extended_code) =>
             {
                 Self::Full
+            }
+            Error::SqliteFailure(failure, _)
+                if [ErrorCode::CannotOpen, ErrorCode::ReadOnly, ErrorCode::PermissionDenied]
+                    .contains(&failure.code) =>
+            {
+                Self::Inaccessible(error.into())
             }
             Error::InvalidColumnType(..) | Error::FromSqlConversionFailure(..) | Error::IntegralValueOutOfRange(..) => {
                 Self::Damaged("a value of another type than its column's")

@@ -194,8 +194,7 @@ impl Writer {
         let before = self.totals;
         let step = self.transact(|connection, _| sweep::step(connection, today, before))?;
         match step {
-            sweep::Step::Partial(totals) => self.committed(sweep::FRAMES_PER_STEP as usize, totals),
-            sweep::Step::Deleted(address, totals) => {
+            sweep::Step::Partial(address, totals) | sweep::Step::Deleted(address, totals) => {
                 self.hot.forget(&address);
                 self.committed(sweep::FRAMES_PER_STEP as usize, totals);
             }
@@ -210,7 +209,7 @@ fn sweep_all(writer: &Mutex<Option<Writer>>, today: ExpiryDay) -> StoreResult<u6
     let mut swept = 0;
     loop {
         match open_writer(&mut writer.blocking_lock())?.with_room(|writer| writer.sweep_step(today))? {
-            sweep::Step::Partial(_) => {}
+            sweep::Step::Partial(..) => {}
             sweep::Step::Deleted(..) => swept += 1,
             sweep::Step::Done => return Ok(swept),
         }
@@ -251,6 +250,11 @@ impl Store for SqliteStore {
         today: ExpiryDay,
     ) -> BoxFuture<'_, StoreResult<Option<Page>>> {
         Box::pin(self.readers.read(move |connection| read::page(connection, &address, after, bytes_max, today)))
+    }
+
+    fn last_expiry(&self) -> BoxFuture<'_, StoreResult<Option<ExpiryDay>>> {
+        let writer = self.writer.clone();
+        Box::pin(blocking(move || read::last_expiry(&open_writer(&mut writer.blocking_lock())?.connection)))
     }
 
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>> {

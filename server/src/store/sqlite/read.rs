@@ -54,6 +54,11 @@ fn frame(row: &Row<'_>) -> StoreResult<StoredFrame> {
     Ok(StoredFrame { sequence: rows::sequence_of(row.get("id")?), closing: row.get("closing")?, octets })
 }
 
+pub(super) fn last_expiry(connection: &Connection) -> StoreResult<Option<ExpiryDay>> {
+    let mut statement = connection.prepare_cached("select max(expires_day) from mailbox")?;
+    Ok(statement.query_row([], |row| row.get::<_, Option<u32>>(0))?.map(ExpiryDay))
+}
+
 pub(super) fn check(connection: &Connection) -> StoreResult<()> {
     connection.prepare_cached("select 1 from mailbox limit 1")?.exists([])?;
     Ok(())

@@ -9,8 +9,8 @@ use twiza_protocol::{ExpiryDay, MailboxAddress};
 pub(super) const FRAMES_PER_STEP: u64 = 64;
 
 pub(super) enum Step {
-    /// Frames were deleted; their mailbox has more.
-    Partial(Totals),
+    /// Frames were deleted; their mailbox has more, and is nobody's any more.
+    Partial(MailboxAddress, Totals),
     /// A mailbox is gone.
     Deleted(MailboxAddress, Totals),
     /// Nothing is left to delete.
@@ -23,7 +23,9 @@ pub(super) fn step(connection: &mut Connection, today: ExpiryDay, mut totals: To
     let (frames, bytes) = rows::delete_frames(&transaction, slot, FRAMES_PER_STEP)?;
     totals.frame_bytes = totals.frame_bytes.saturating_sub(bytes);
     let step = if frames == FRAMES_PER_STEP {
-        Step::Partial(totals)
+        // Whatever the clock says later, nobody finds it without its first frames.
+        rows::detach_mailbox(&transaction, slot)?;
+        Step::Partial(address, totals)
     } else {
         rows::delete_mailbox(&transaction, slot)?;
         totals.mailboxes = totals.mailboxes.saturating_sub(1);
