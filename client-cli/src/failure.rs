@@ -238,6 +238,9 @@ fn client<'a>(error: &'a ClientError, language: &Language) -> Told<'a> {
         ClientError::Invitation(InvitationError::Damaged) => ("error-invitation-damaged", vec![], EXIT_USAGE),
         ClientError::Invitation(InvitationError::Version) => ("error-invitation-version", vec![], EXIT_USAGE),
         ClientError::InvitationExpired => ("error-invitation-expired", vec![], EXIT_REFUSED),
+        ClientError::BeingLetIn(number) => {
+            ("error-being-let-in", vec![("number", FluentValue::from(*number))], EXIT_REFUSED)
+        }
         ClientError::InvitationOwn => ("error-invitation-own", vec![], EXIT_USAGE),
         ClientError::InvitationUsed => ("error-invitation-used", vec![], EXIT_REFUSED),
         ClientError::TextTooLong { found, limit } => {

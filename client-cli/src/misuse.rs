@@ -85,8 +85,8 @@ mod tests {
     fn whoever_mistypes_is_told_what_would_be_right() {
         let cases = [
             ("twiza invite --days 40", "usage-value-range", "from 1 to 28"),
-            ("twiza invite --days seven", "usage-value-number", "seven"),
-            ("twiza approve Karim", "usage-value-number", "Karim"),
+            ("twiza invite --days seven", "usage-value-number", "--days"),
+            ("twiza approve Karim", "usage-value-number", "NUMBER"),
             ("twiza --lang de whoami", "usage-value-of", "en, fr"),
             ("twiza invite --days", "usage-value-empty", "--days"),
             ("twiza reed", "usage-command-like", "read"),
@@ -99,5 +99,7 @@ mod tests {
             assert!(found == code && words.contains(text), "{typed}: {found}: {words}");
             assert_ne!(told("fr", typed).1, words, "{typed}");
         }
+        // A passphrase in the wrong place.
+        assert!(!told("en", "twiza --passphrase-fd geheim whoami").1.contains("geheim"));
     }
 }

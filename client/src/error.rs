@@ -87,6 +87,9 @@ pub enum ClientError {
     /// Somebody has used the invitation before. The user's: ask the inviter.
     #[error("the invitation was used before")]
     InvitationUsed,
+    /// A request that was approved, and whose commit is on its way.
+    #[error("request {0} was approved, and that is on its way")]
+    BeingLetIn(i64),
     /// An invitation that this profile made: it is for somebody else.
     #[error("this profile made the invitation itself")]
     InvitationOwn,

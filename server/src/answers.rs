@@ -1,9 +1,9 @@
 //! Frames on their way out, as pages and as backlog of watches: how many octets at once, and how slowly they may be taken.
 //!
 //! Whoever has a mailbox could ask for its frames on many streams and read none of them, and the relay would hold them all.
-//! Room is therefore taken before they are read from the store, and given back when the connection has dropped them: a part that
-//! was handed to HTTP may wait there. Who does not take them forward is hung up on; and where there is no room, whoever is slowest,
-//! once that has gone on for a while.
+//! Room is therefore taken before they are read from the store, and given back when the connection has dropped them
+//! ([`crate::keeper`]). Who takes nothing forward is hung up on; and where there is no room, requests wait for it in a row, while
+//! whoever is slowest, once that has gone on for a while, makes some.
 //!
 //! ```text
 //! PAGES_BYTES_MAX = ┌──── 1/2: whole pages ────┬──── 1/2: small ones ────┐    BACKLOG_BYTES_MAX: of watches
@@ -11,19 +11,21 @@
 //!
 //! So where many come at once, on slow networks after a shutdown for instance, they have small pages and not none.
 
+use crate::keeper::{Keeper, keeping};
 use crate::peer::Peer;
 use crate::places::Places;
 use crate::room::{Room, Taken};
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
-use std::collections::{BTreeMap, VecDeque};
+use futures_util::{StreamExt, stream};
+use std::collections::BTreeMap;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use twiza_protocol::FrameSize;
 
 /// Octets of all pages that are on their way.
@@ -38,23 +40,23 @@ pub(crate) const ANSWERS_BYTES_MAX: u64 = PAGES_BYTES_MAX + BACKLOG_BYTES_MAX;
 /// Octets of a page where there is no room for a whole one, or of a watch's backlog. It may have one frame that is larger.
 const SMALL_PAGE_BYTES: u64 = 256 << 10;
 
-/// Octets that HTTP is handed at once. It asks for more when it has sent them.
-const PART_BYTES: usize = 16 << 10;
-
-/// How slowly frames may be taken, but for pauses of [`PAUSE_MAX`].
+/// How slowly a connection may take what it asked for, but for pauses of [`PAUSE_MAX`].
 const OCTETS_A_SECOND_MIN: u64 = 1024;
 
-/// How long nothing may be taken.
+/// How long it may take nothing.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How long frames are on their way before they may have to make room for others.
 const SLOW_TIME: Duration = Duration::from_secs(10);
 
-/// Who was hung up on has left after so long: its task has only to be woken.
-const LEAVING_TIME_MAX: Duration = Duration::from_secs(2);
+/// How often somebody has to make room, at most: who is hung up on has to leave before the next is.
+const GIVING_UP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Requests that wait for such room at once.
-const WAITING_MAX: usize = 32;
+/// How long a request waits for room.
+const WAITING_TIME_MAX: Duration = Duration::from_secs(12);
+
+/// Requests that wait for it at once.
+const WAITING_MAX: usize = 256;
 
 /// Room for the pages of all requests, and the backlogs of all watches.
 #[derive(Debug)]
@@ -76,7 +78,7 @@ pub(crate) struct Place {
     pub(crate) page_bytes_max: u64,
 }
 
-/// Frames that are on their way, and their room. Gone when dropped.
+/// Frames that are on their way, and their room. They have left when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Sending {
     progress: Arc<Progress>,
@@ -95,15 +97,17 @@ struct UnderWay(Arc<Mutex<Numbered>>);
 struct Numbered {
     next: u64,
     all: BTreeMap<u64, Arc<Progress>>,
+    /// When somebody had to make room last.
+    given_up: Option<Instant>,
 }
 
 /// How far it is.
 #[derive(Debug)]
 struct Progress {
     since: Instant,
-    taken: AtomicU64,
-    /// When it is given up, if nothing is taken until then.
-    due: Mutex<Instant>,
+    left: AtomicU64,
+    /// Until when its connection may take nothing: what is on its way there shares it.
+    due: Arc<Mutex<Instant>>,
     given_up: AtomicBool,
     /// Whom it is for; nobody where there is no connection.
     peer: Option<Peer>,
@@ -125,45 +129,35 @@ impl Answers {
         }
     }
 
-    /// Takes room for a page of this size, or for a small one; if need be, that of somebody slow. `None` where there is none
-    /// for either.
+    /// Takes room for a page of this size, or for a small one; if need be, after a while. `None` where there is none then.
     pub(crate) async fn page(&self, page_bytes_max: u64) -> Option<Place> {
         let small = SMALL_PAGE_BYTES.min(page_bytes_max);
         let placed = |taken, page_bytes_max| Place { taken, under_way: self.pages.clone(), page_bytes_max };
-        let sizes = [(&self.whole, page_bytes_max), (&self.small, small)];
+        let sizes = [(&self.whole, page_bytes_max), (&self.small, small), (&self.whole, small)];
         let free = sizes.into_iter().find_map(|(room, bytes)| Some((room.take(room_for(bytes))?, bytes)));
         if let Some((taken, bytes)) = free {
             return Some(placed(taken, bytes));
         }
         let _waiting = self.waiting.take(1)?;
-        if !self.pages.give_up_slowest() {
-            return None;
-        }
-        // Those who wait come before those who ask now. The one who left may have had a whole page.
+        // Those who wait come before those who ask later, so nobody has more by asking again and again.
         let freed = async {
             tokio::select! {
                 taken = self.small.wait(room_for(small)) => taken,
                 taken = self.whole.wait(room_for(small)) => taken,
             }
         };
-        timeout(LEAVING_TIME_MAX, freed).await.ok().flatten().map(|taken| placed(taken, small))
+        let taken = timeout(WAITING_TIME_MAX, self.pages.making_room(freed)).await.ok().flatten()?;
+        Some(placed(taken, small))
     }
 
-    /// Takes room for some backlog of a watch, as soon as there is any.
-    pub(crate) async fn backlog(&self) -> Place {
+    /// Takes room for some backlog of a watch, as soon as there is any; `None` never, but at the end of all.
+    pub(crate) async fn backlog(&self) -> Option<Place> {
         let bytes = room_for(SMALL_PAGE_BYTES);
-        loop {
-            let free = match self.backlog.take(bytes) {
-                Some(taken) => Some(taken),
-                None => {
-                    self.backlogs.give_up_slowest();
-                    timeout(LEAVING_TIME_MAX, self.backlog.wait(bytes)).await.ok().flatten()
-                }
-            };
-            if let Some(taken) = free {
-                return Place { taken, under_way: self.backlogs.clone(), page_bytes_max: SMALL_PAGE_BYTES };
-            }
-        }
+        let taken = match self.backlog.take(bytes) {
+            Some(taken) => taken,
+            None => self.backlogs.making_room(self.backlog.wait(bytes)).await?,
+        };
+        Some(Place { taken, under_way: self.backlogs.clone(), page_bytes_max: SMALL_PAGE_BYTES })
     }
 }
 
@@ -174,46 +168,32 @@ fn room_for(page_bytes_max: u64) -> u64 {
 
 impl Place {
     /// Sets out with so many octets. As much of the room is kept as they need.
-    pub(crate) fn set_out(self, bytes: u64, peer: Option<Peer>) -> Sending {
+    pub(crate) fn set_out(self, bytes: u64, peer: Option<Peer>) -> Arc<Sending> {
         let Self { mut taken, under_way, .. } = self;
         taken.keep(bytes);
-        let now = Instant::now();
-        let progress = Arc::new(Progress {
-            since: now,
-            taken: AtomicU64::new(0),
-            due: Mutex::new(now + PAUSE_MAX),
-            given_up: AtomicBool::new(false),
-            peer,
-        });
+        let since = Instant::now();
+        let due = peer.as_ref().map_or_else(|| Arc::new(Mutex::new(since)), Peer::due);
+        let progress =
+            Arc::new(Progress { since, left: AtomicU64::new(0), due, given_up: AtomicBool::new(false), peer });
         let watched = tokio::spawn(give_up_where_nobody_reads(Arc::downgrade(&progress))).abort_handle();
         let number = under_way.add(progress.clone());
-        Sending { progress, number, under_way, watched, _taken: taken }
+        Arc::new(Sending { progress, number, under_way, watched, _taken: taken })
     }
 
     /// The body that sends these parts.
-    pub(crate) fn send(self, mut parts: VecDeque<Bytes>, peer: Option<Peer>) -> Body {
+    pub(crate) fn send(self, parts: Vec<Bytes>, peer: Option<Peer>) -> Body {
         let sending = self.set_out(parts.iter().map(|part| part.len() as u64).sum(), peer);
-        Body::from_stream(stream::poll_fn(move |_| std::task::Poll::Ready(sending.next_of(&mut parts))))
+        let progress = sending.progress.clone();
+        let kept = parts.into_iter().flat_map(move |part| keeping(part, sending.clone()));
+        Body::from_stream(stream::iter(kept).map(move |part| {
+            if progress.is_given_up() { Err(io::Error::from(io::ErrorKind::TimedOut)) } else { Ok(part) }
+        }))
     }
 }
 
-impl Sending {
-    /// So many octets were handed to HTTP.
-    pub(crate) fn took(&self, bytes: u64) {
-        self.progress.took(bytes);
-    }
-
-    fn next_of(&self, parts: &mut VecDeque<Bytes>) -> Option<io::Result<Bytes>> {
-        if self.progress.is_given_up() {
-            return Some(Err(io::ErrorKind::TimedOut.into()));
-        }
-        let first = parts.front_mut()?;
-        let part = first.split_to(first.len().min(PART_BYTES));
-        if first.is_empty() {
-            parts.pop_front();
-        }
-        self.took(part.len() as u64);
-        Some(Ok(part))
+impl Keeper for Sending {
+    fn left(&self, bytes: u64) {
+        self.progress.left(bytes);
     }
 }
 
@@ -226,20 +206,36 @@ impl Drop for Sending {
 
 impl UnderWay {
     fn add(&self, progress: Arc<Progress>) -> u64 {
-        self.change(|Numbered { next, all }| {
+        self.change(|Numbered { next, all, .. }| {
             *next += 1;
             all.insert(*next, progress);
             *next
         })
     }
 
-    /// Gives up what is taken most slowly, of what has been on its way for long.
-    fn give_up_slowest(&self) -> bool {
+    /// Waits for room that others give back, and has the slowest do so.
+    async fn making_room(&self, freed: impl Future<Output = Option<Taken>>) -> Option<Taken> {
+        let mut freed = pin!(freed);
+        loop {
+            self.give_up_slowest();
+            if let Ok(taken) = timeout_at(Instant::now() + GIVING_UP_INTERVAL, &mut freed).await {
+                return taken;
+            }
+        }
+    }
+
+    /// Gives up what is taken most slowly, of what has been on its way for long; not too often.
+    fn give_up_slowest(&self) {
         let slowest = self.change(|numbered| {
+            if numbered.given_up.is_some_and(|last| last.elapsed() < GIVING_UP_INTERVAL) {
+                return None;
+            }
             let slow = numbered.all.values().filter(|one| one.since.elapsed() >= SLOW_TIME && !one.is_given_up());
-            slow.min_by_key(|one| one.octets_a_second()).cloned()
+            let slowest = slow.min_by_key(|one| one.octets_a_second()).cloned()?;
+            numbered.given_up = Some(Instant::now());
+            Some(slowest)
         });
-        slowest.inspect(|progress| progress.give_up()).is_some()
+        slowest.iter().for_each(|progress| progress.give_up());
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Numbered) -> T) -> T {
@@ -248,20 +244,20 @@ impl UnderWay {
 }
 
 impl Progress {
-    fn took(&self, bytes: u64) {
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-        let (now, earned) = (Instant::now(), Duration::from_secs(bytes / OCTETS_A_SECOND_MIN));
+    fn left(&self, bytes: u64) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+        let (now, earned) = (Instant::now(), Duration::from_millis(bytes * 1000 / OCTETS_A_SECOND_MIN));
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         // Who was quick for a while may not rest for longer than others.
-        *due = (*due + earned).min(now + PAUSE_MAX + earned);
+        *due = ((*due).max(self.since + PAUSE_MAX) + earned).min(now + PAUSE_MAX);
     }
 
     fn due(&self) -> Instant {
-        *self.due.lock().unwrap_or_else(PoisonError::into_inner)
+        (*self.due.lock().unwrap_or_else(PoisonError::into_inner)).max(self.since + PAUSE_MAX)
     }
 
     fn octets_a_second(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed) / self.since.elapsed().as_secs().max(1)
+        self.left.load(Ordering::Relaxed) / self.since.elapsed().as_secs().max(1)
     }
 
     fn is_given_up(&self) -> bool {
@@ -292,27 +288,33 @@ mod tests {
     use super::*;
     use crate::peer::Strangers;
     use axum::body::to_bytes;
-    use futures_util::StreamExt;
     use tokio::time::sleep;
 
     const MEBIBYTE: u64 = 1 << 20;
 
-    fn parts(bytes: u64) -> VecDeque<Bytes> {
-        [Bytes::from_static(b"head"), vec![0; bytes as usize].into()].into()
+    /// So many octets leave in one part.
+    const PART_BYTES: u64 = 16 << 10;
+
+    fn parts(bytes: u64) -> Vec<Bytes> {
+        vec![Bytes::from_static(b"head"), vec![0; bytes as usize].into()]
     }
 
-    #[tokio::test]
-    async fn a_page_keeps_the_room_that_it_needs_until_it_is_sent() {
+    fn size(place: Option<Place>) -> Option<u64> {
+        place.map(|place| place.page_bytes_max)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_keeps_the_room_that_it_needs_until_it_has_left() {
         let answers = Answers::of_bytes(8 * MEBIBYTE, MEBIBYTE);
-        let size = |place: Option<Place>| place.map(|place| place.page_bytes_max);
         let whole = answers.page(4 * MEBIBYTE).await.unwrap();
         assert_eq!(whole.page_bytes_max, 4 * MEBIBYTE);
         let body = whole.send(parts(2 * MEBIBYTE), None);
         let mut small = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             small.push(answers.page(4 * MEBIBYTE).await);
         }
         assert!(answers.page(4 * MEBIBYTE).await.is_none());
+        // Four in their own half, and one in what the whole page did not need.
         assert!(small.into_iter().all(|place| size(place) == Some(SMALL_PAGE_BYTES)));
         assert_eq!(size(answers.page(MEBIBYTE).await), Some(MEBIBYTE), "what the page does not need is free");
         assert_eq!(to_bytes(body, usize::MAX).await.unwrap().len() as u64, 2 * MEBIBYTE + 4);
@@ -320,11 +322,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_too_little_of_a_page_is_hung_up_on_and_its_room_is_free_once_it_has_left() {
+    async fn who_takes_too_little_is_hung_up_on_and_its_room_is_free_once_all_has_left() {
         let answers = Answers::of_bytes(2 * MEBIBYTE, MEBIBYTE);
-        let is_whole = async || answers.page(MEBIBYTE).await.is_some_and(|place| place.page_bytes_max == MEBIBYTE);
         let peer = Strangers::default().enter();
-        peer.has_proved();
         let mut body =
             answers.page(MEBIBYTE).await.unwrap().send(parts(MEBIBYTE / 2), Some(peer.clone())).into_data_stream();
         body.next().await.unwrap().unwrap();
@@ -334,63 +334,85 @@ mod tests {
             sleep(Duration::from_secs(16)).await;
         }
         assert!(!peer.is_hung_up());
-        // Who was quick may pause, and not for longer.
+        // Who was quick may pause, and not for longer. What was handed over has not left.
+        let mut handed = Vec::new();
         for _ in 0..8 {
             body.next().await.unwrap().unwrap();
+            handed.push(body.next().await.unwrap().unwrap());
         }
-        sleep(PAUSE_MAX).await;
+        sleep(PAUSE_MAX - Duration::from_secs(1)).await;
         assert!(!peer.is_hung_up());
-        sleep(Duration::from_secs(17)).await;
+        sleep(Duration::from_secs(2)).await;
         assert!(peer.is_hung_up());
-        assert!(!is_whole().await, "HTTP may still hold what it was handed");
         body.next().await.unwrap().unwrap_err();
         drop(body);
-        assert!(is_whole().await);
+        assert_eq!(size(answers.page(MEBIBYTE).await), Some(SMALL_PAGE_BYTES), "HTTP still has what it was handed");
+        handed.truncate(1);
+        assert_eq!(size(answers.page(MEBIBYTE).await), Some(SMALL_PAGE_BYTES));
+        handed.clear();
+        assert_eq!(size(answers.page(MEBIBYTE).await), Some(MEBIBYTE));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_there_is_no_room_the_slowest_makes_some() {
+    async fn a_connection_has_one_pace_for_all_that_it_asked_for() {
+        let answers = Answers::of_bytes(8 * MEBIBYTE, MEBIBYTE);
+        let peer = Strangers::default().enter();
+        let mut bodies = Vec::new();
+        for _ in 0..4 {
+            bodies.push(answers.page(MEBIBYTE).await.unwrap().send(parts(MEBIBYTE / 2), Some(peer.clone())));
+        }
+        let mut first = bodies.remove(0).into_data_stream();
+        for _ in 0..10 {
+            first.next().await.unwrap().unwrap();
+            sleep(Duration::from_secs(15)).await;
+        }
+        assert!(!peer.is_hung_up(), "the others wait for their turn");
+        sleep(PAUSE_MAX).await;
+        assert!(peer.is_hung_up());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_there_is_no_room_the_slowest_makes_some_for_who_waits() {
         let answers = Answers::of_bytes(4 * MEBIBYTE, MEBIBYTE);
         let strangers = Strangers::default();
         let mut bodies = Vec::new();
-        for _ in 0..4 {
+        for taken in [3, 1, 4, 2] {
             let peer = strangers.enter();
-            peer.has_proved();
             let place = answers.page(MEBIBYTE).await.unwrap();
-            bodies.push((peer.clone(), place.send(parts(MEBIBYTE - 4), Some(peer)).into_data_stream()));
-        }
-        assert!(answers.page(MEBIBYTE).await.is_none(), "nobody is slow yet");
-        for (taken, (_, body)) in [2, 1, 3, 2].into_iter().zip(&mut bodies) {
+            let mut body = place.send(parts(MEBIBYTE - 4), Some(peer.clone())).into_data_stream();
             for _ in 0..=taken {
                 body.next().await.unwrap().unwrap();
             }
+            bodies.push((peer, body));
         }
-        sleep(SLOW_TIME).await;
+        let asked = Instant::now();
         let leaving = async {
             while !bodies[1].0.is_hung_up() {
-                tokio::task::yield_now().await;
+                sleep(GIVING_UP_INTERVAL / 10).await;
             }
             bodies.remove(1)
         };
         let (place, _) = tokio::join!(answers.page(MEBIBYTE), async { drop(leaving.await) });
-        assert_eq!(place.unwrap().page_bytes_max, SMALL_PAGE_BYTES);
-        assert!(bodies.iter().all(|(peer, _)| !peer.is_hung_up()));
+        assert_eq!(size(place), Some(SMALL_PAGE_BYTES));
+        assert!((SLOW_TIME..WAITING_TIME_MAX).contains(&asked.elapsed()), "nobody was slow before");
+        assert!(bodies.iter().all(|(peer, _)| !peer.is_hung_up()), "one was enough");
+        assert!(bodies[1].1.next().await.unwrap().unwrap().len() as u64 <= PART_BYTES);
     }
+
     #[tokio::test(start_paused = true)]
     async fn a_watch_waits_for_room_which_the_slowest_makes() {
         let answers = Answers::of_bytes(MEBIBYTE, MEBIBYTE);
         let peer = Strangers::default().enter();
-        let mut waiting = std::pin::pin!(answers.backlog());
-        let first = waiting.as_mut().await.set_out(MEBIBYTE, Some(peer.clone()));
+        let first = answers.backlog().await.unwrap().set_out(MEBIBYTE, Some(peer.clone()));
         assert!(timeout(SLOW_TIME / 2, answers.backlog()).await.is_err() && !peer.is_hung_up());
         let leaving = async {
             while !peer.is_hung_up() {
-                tokio::task::yield_now().await;
+                sleep(GIVING_UP_INTERVAL / 10).await;
             }
             drop(first);
         };
         let (place, ()) = tokio::join!(answers.backlog(), leaving);
-        drop(place.set_out(1024, None));
-        assert_eq!(answers.backlog().await.page_bytes_max, SMALL_PAGE_BYTES);
+        drop(place.unwrap().set_out(1024, None));
+        assert_eq!(size(answers.backlog().await), Some(SMALL_PAGE_BYTES));
     }
 }

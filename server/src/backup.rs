@@ -12,6 +12,7 @@ use crate::store::sqlite::parcel::{self, Carried};
 use crate::store::{SqliteUpkeep, StoreError, Upkeep};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -139,6 +140,14 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// Whether an open file is the one of this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = file
+        .metadata()
+        .and_then(|open| Ok((open.dev(), open.ino()) == path.metadata().map(|at| (at.dev(), at.ino()))?));
+    same.unwrap_or(false)
+}
+
 fn io_error(path: &Path, source: io::Error) -> BackupError {
     BackupError::Io { path: path.to_owned(), source }
 }
@@ -154,7 +163,7 @@ impl Unfinished {
     fn create(path: PathBuf) -> Result<Self, BackupError> {
         let created = Self::remove_left_behind(&path).and_then(|()| {
             private_file::create(&path, b"")?;
-            private_file::try_lock(&path)
+            private_file::try_lock(&path)?.filter(|lock| is_at(lock, &path)).map_or(Ok(None), |lock| Ok(Some(lock)))
         });
         match created {
             Ok(Some(lock)) => Ok(Self { path, _lock: lock }),
@@ -167,6 +176,8 @@ impl Unfinished {
     /// Removes what somebody left who was killed at it.
     fn remove_left_behind(path: &Path) -> io::Result<()> {
         match private_file::try_lock(path) {
+            // Somebody else has replaced it meanwhile: creating it fails.
+            Ok(Some(abandoned)) if !is_at(&abandoned, path) => Ok(()),
             Ok(Some(_abandoned)) => {
                 for path in [beside(path, "-journal"), path.to_owned()] {
                     match std::fs::remove_file(path) {
@@ -198,6 +209,9 @@ impl Unfinished {
 
     /// Gives it its name, on the disk as well.
     fn finish(self, name: &Path) -> Result<(), BackupError> {
+        if name.exists() {
+            return Err(BackupError::Exists(name.to_owned()));
+        }
         let finished = File::open(&self.path).and_then(|file| file.sync_all()).and_then(|()| {
             std::fs::rename(&self.path, name)?;
             private_file::sync_folder(name)

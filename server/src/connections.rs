@@ -102,7 +102,7 @@ where
             let (stream, service) = accepting.ok_or(io::ErrorKind::ConnectionAborted)??;
             let hang_up = Some(Box::pin(peer.hang_up().cancelled_owned()));
             let is_silent = stream.is_http1();
-            let stream = Hangable { stream, peer: peer.clone(), hang_up, is_silent };
+            let stream = Hangable { stream, hang_up, is_silent };
             Ok((stream, Counted { service, peer, _place: Arc::new(place) }))
         }
         .boxed()
@@ -154,7 +154,6 @@ impl<S> Negotiated for TlsStream<S> {
 #[derive(Debug)]
 pub(crate) struct Hangable<S> {
     stream: S,
-    peer: Peer,
     /// Until it has happened.
     hang_up: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Says nothing when it is read first. The server would read some octets to tell the versions of HTTP apart, and takes
@@ -165,15 +164,12 @@ pub(crate) struct Hangable<S> {
 impl<S: Unpin> Hangable<S> {
     /// The stream, if it goes on.
     fn going_on(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut S>> {
-        // Polled so that this is called again when it happens.
-        if self.hang_up.as_mut().is_some_and(|hang_up| hang_up.poll_unpin(context).is_ready()) {
+        let hang_up = self.hang_up.as_mut();
+        if hang_up.is_none_or(|hang_up| hang_up.poll_unpin(context).is_ready()) {
             self.hang_up = None;
+            return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        if self.peer.is_hung_up() {
-            Err(io::ErrorKind::ConnectionAborted.into())
-        } else {
-            Ok(Pin::new(&mut self.stream))
-        }
+        Ok(Pin::new(&mut self.stream))
     }
 }
 

@@ -1,7 +1,9 @@
-//! A record's octets on their way out, in at most two parts.
+//! A record's octets on their way out, in few parts.
 
+use crate::keeper::{Keeper, keeping};
 use crate::store::StoredFrame;
 use bytes::Bytes;
+use std::sync::Arc;
 use twiza_protocol::stream::frame_record_header;
 use twiza_protocol::{FrameSize, Record};
 
@@ -13,11 +15,13 @@ const COPY_BYTES_MAX: usize = 16 << 10;
 pub(crate) struct Encoded {
     start: Bytes,
     rest: Option<Bytes>,
+    /// What its octets keep until they have left.
+    keeper: Option<Arc<dyn Keeper>>,
 }
 
 impl Encoded {
     pub(crate) fn of(record: &Record) -> Self {
-        Self { start: record.encode().into(), rest: None }
+        Self { start: record.encode().into(), rest: None, keeper: None }
     }
 
     /// A frame's record, without copying a large one.
@@ -28,9 +32,9 @@ impl Encoded {
         };
         let header = frame_record_header(slot, frame.sequence, frame.closing, size);
         Some(if frame.octets.len() <= COPY_BYTES_MAX {
-            Self { start: [&header[..], &frame.octets].concat().into(), rest: None }
+            Self { start: [&header[..], &frame.octets].concat().into(), rest: None, keeper: None }
         } else {
-            Self { start: Bytes::copy_from_slice(&header), rest: Some(frame.octets.clone()) }
+            Self { start: Bytes::copy_from_slice(&header), rest: Some(frame.octets.clone()), keeper: None }
         })
     }
 
@@ -41,6 +45,15 @@ impl Encoded {
 
     /// Its parts, to be sent one after the other with nothing between.
     pub(crate) fn octets(self) -> Vec<Bytes> {
-        [Some(self.start), self.rest].into_iter().flatten().collect()
+        let parts = [Some(self.start), self.rest].into_iter().flatten();
+        match self.keeper {
+            Some(keeper) => parts.flat_map(|part| keeping(part, keeper.clone())).collect(),
+            None => parts.collect(),
+        }
+    }
+
+    /// The same record, whose octets keep this until they have left.
+    pub(crate) fn keeping(self, keeper: Arc<dyn Keeper>) -> Self {
+        Self { keeper: Some(keeper), ..self }
     }
 }

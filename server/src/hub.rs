@@ -3,6 +3,7 @@
 //! A watcher that falls behind loses frames here, and so do all where too much waits for watchers that do not read.
 //! They are told so, and read from the store: nobody is kept waiting.
 
+use crate::keeper::Keeper;
 use crate::room::{Room, Taken};
 use crate::store::news::MailboxTag;
 use crate::store::{Append, Head, StoredFrame};
@@ -32,6 +33,11 @@ pub(crate) struct Live {
 
 /// `None` stands for a frame that there was no room for.
 type Message = Option<Arc<Live>>;
+
+/// Its room is free when all watchers' connections have dropped it.
+impl Keeper for Live {
+    fn left(&self, _bytes: u64) {}
+}
 
 #[derive(Debug, Default)]
 struct Channels {

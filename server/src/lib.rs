@@ -27,6 +27,7 @@ pub mod grants;
 pub mod http;
 mod hub;
 pub mod issuer;
+mod keeper;
 mod log;
 mod metrics;
 mod news;

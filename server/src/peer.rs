@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// All connections whose peer has proved nothing, in the order in which they came.
@@ -28,8 +29,8 @@ struct Stranger {
     strangers: Strangers,
     hang_up: CancellationToken,
     has_proved: AtomicBool,
-    /// Whether it is hung up on, whoever it is.
-    has_ended: AtomicBool,
+    /// Until when it may take nothing of what it asked for.
+    due: Arc<Mutex<Instant>>,
 }
 
 impl Strangers {
@@ -42,8 +43,8 @@ impl Strangers {
             waiting.hang_ups.insert(number, hang_up.clone());
             number
         });
-        let [has_proved, has_ended] = [(); 2].map(|()| AtomicBool::new(false));
-        Peer(Arc::new(Stranger { number, strangers: self.clone(), hang_up, has_proved, has_ended }))
+        let (has_proved, due) = (AtomicBool::new(false), Arc::new(Mutex::new(Instant::now())));
+        Peer(Arc::new(Stranger { number, strangers: self.clone(), hang_up, has_proved, due }))
     }
 
     /// Hangs up on the one that has been there longest, if there is any.
@@ -75,17 +76,26 @@ impl Peer {
 
     /// Hangs up on this one, whatever it has proved.
     pub(crate) fn end(&self) {
-        self.0.has_ended.store(true, Ordering::Relaxed);
         self.0.hang_up.cancel();
     }
 
-    /// Whether it is to be hung up on: a stranger who made place for others, or whoever has ended.
+    /// Whether it is hung up on: for all that it proves from then on.
+    #[cfg(test)]
     pub(crate) fn is_hung_up(&self) -> bool {
-        let is_stranger = !self.0.has_proved.load(Ordering::Relaxed);
-        self.0.has_ended.load(Ordering::Relaxed) || (is_stranger && self.0.hang_up.is_cancelled())
+        self.0.hang_up.is_cancelled()
     }
 
-    /// Cancelled when it may have to be hung up on.
+    /// Whether it has proved nothing yet.
+    pub(crate) fn is_stranger(&self) -> bool {
+        !self.0.has_proved.load(Ordering::Relaxed)
+    }
+
+    /// Until when it may take nothing of what it asked for ([`crate::answers`]).
+    pub(crate) fn due(&self) -> Arc<Mutex<Instant>> {
+        self.0.due.clone()
+    }
+
+    /// Cancelled when it is to be hung up on.
     pub(crate) fn hang_up(&self) -> CancellationToken {
         self.0.hang_up.clone()
     }
@@ -121,9 +131,7 @@ mod tests {
         let [fourth, fifth] = [(); 2].map(|()| strangers.enter());
         first.displace_a_stranger();
         assert!(fourth.is_hung_up() && !fifth.is_hung_up());
-        fourth.has_proved();
-        assert!(!fourth.is_hung_up(), "it was quicker");
-        fourth.end();
-        assert!(fourth.is_hung_up());
+        first.end();
+        assert!(first.is_hung_up());
     }
 }

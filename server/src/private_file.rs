@@ -50,16 +50,24 @@ pub(crate) fn try_lock(path: &Path) -> Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(Some(file)),
+        Err(TryLockError::Error(error)) if is_unlockable(&error) => Ok(Some(file)),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// Whether that is the file system's way to say that it knows no such locks: some over a network say it so.
+fn is_unlockable(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let known = [Errno::BADF, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS];
+    error.kind() == std::io::ErrorKind::Unsupported
+        || known.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The same of the folder that a file is in, or is to be; waits until it is free.
 pub(crate) fn lock_folder(path: &Path) -> Result<File> {
     let folder = File::open(parent(path))?;
     match folder.lock() {
-        Err(error) if error.kind() != std::io::ErrorKind::Unsupported => Err(error),
+        Err(error) if !is_unlockable(&error) => Err(error),
         _ => Ok(folder),
     }
 }

@@ -213,6 +213,15 @@ impl Relay {
         page.ok_or(RelayError::MailboxUnknown)
     }
 
+    /// Refuses where there is no such mailbox.
+    ///
+    /// # Errors
+    /// [`RelayError::MailboxUnknown`], or [`RelayError::Store`].
+    pub(crate) async fn check_mailbox(&self, address: MailboxAddress) -> Result<(), RelayError> {
+        let head = self.store.head(address, self.now().day()).await?;
+        head.map(drop).ok_or(RelayError::MailboxUnknown)
+    }
+
     /// Whether the store can be read.
     ///
     /// # Errors

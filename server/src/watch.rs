@@ -10,7 +10,6 @@
 //! Nothing runs here but when the connection asks for more: a slow watcher costs one small page,
 //! however many mailboxes it watches.
 
-use crate::answers::Sending;
 use crate::encoded::Encoded;
 use crate::hub::{Live, Subscription};
 use crate::peer::Peer;
@@ -88,7 +87,6 @@ fn watch_entry(
                 phase: Phase::Backlog,
                 turns,
                 ready: VecDeque::new(),
-                sending: None,
                 peer,
                 _place: place,
             };
@@ -123,8 +121,6 @@ struct Watched {
     turns: Turns,
     /// Records that are ready to be sent.
     ready: VecDeque<Encoded>,
-    /// The room of those, where they are backlog.
-    sending: Option<Sending>,
     peer: Option<Peer>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -147,10 +143,8 @@ impl Watched {
     async fn next(&mut self) -> Option<Encoded> {
         loop {
             if let Some(record) = self.ready.pop_front() {
-                self.sending.iter().for_each(|sending| sending.took(record.len()));
                 return Some(record);
             }
-            self.sending = None;
             self.turns.own = None;
             self.phase = match self.phase {
                 Phase::Backlog => self.read_backlog().await,
@@ -162,7 +156,7 @@ impl Watched {
 
     async fn read_backlog(&mut self) -> Phase {
         self.turns.own = self.turns.all.clone().acquire_owned().await.ok();
-        let place = self.relay.answers.backlog().await;
+        let Some(place) = self.relay.answers.backlog().await else { return Phase::Ended };
         let page = match self.relay.page(self.address, self.cursor, place.page_bytes_max).await {
             Ok(page) => page,
             Err(error) => {
@@ -178,8 +172,10 @@ impl Watched {
             self.cursor = frame.sequence;
             self.ready.extend(Encoded::of_frame(self.slot, frame));
         }
-        let bytes = self.ready.iter().map(Encoded::len).sum();
-        self.sending = Some(place.set_out(bytes, self.peer.clone()));
+        if !page.frames.is_empty() {
+            let sending = place.set_out(self.ready.iter().map(Encoded::len).sum(), self.peer.clone());
+            self.ready = self.ready.drain(..).map(|record| record.keeping(sending.clone())).collect();
+        }
         let Some(head) = page.head else { return Phase::Backlog };
         let receipt = self.relay.receipt(&self.address, head);
         self.push(&Record::Head { slot: self.slot, receipt });
@@ -199,10 +195,10 @@ impl Watched {
         if live.frame.closing { Phase::Ended } else { Phase::Live }
     }
 
-    fn send(&mut self, live: &Live) {
-        let Live { frame, end, receipt, .. } = live;
+    fn send(&mut self, live: &Arc<Live>) {
+        let Live { frame, end, receipt, .. } = &**live;
         self.cursor = frame.sequence;
-        self.ready.extend(Encoded::of_frame(self.slot, frame));
+        self.ready.extend(Encoded::of_frame(self.slot, frame).map(|record| record.keeping(live.clone())));
         if let Some(head) = end {
             let receipt = receipt.get_or_init(|| self.relay.receipt(&self.address, *head)).clone();
             self.push(&Record::Head { slot: self.slot, receipt });

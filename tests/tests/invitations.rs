@@ -2,17 +2,18 @@
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use twiza_client::clock::SystemClock;
 use twiza_client::engine::AllianceNumber;
 use twiza_client::relay::http::HttpConnector;
-use twiza_client::relay::{InboundFrame, Page, RelayConnector};
+use twiza_client::relay::{InboundFrame, Page, RelayConnector, RelayError};
 use twiza_client::store::alliances::Status;
 use twiza_client::{ClientError, Engine};
 use twiza_crypto::alliance::Role;
 use twiza_crypto::invitation::Invitation;
 use twiza_crypto::name::Name;
-use twiza_protocol::Sequence;
+use twiza_protocol::{MailboxKey, Receipt, Sequence};
 use twiza_tests::interposed::{Interposed, Interposer};
 use twiza_tests::world::person_in;
 use twiza_tests::{World, texts};
@@ -50,6 +51,40 @@ async fn who_is_approved_twice_is_let_in_once_and_nobody_takes_an_invitation_of_
         assert_eq!(person.sync(number).await?.status, Status::Active);
     }
     assert!(matches!(amina.approve(alliance, &numbers).await, Err(ClientError::UnknownRequest(_))));
+    Ok(())
+}
+
+/// A network that takes no commit, at times.
+#[derive(Default)]
+struct Holding(AtomicBool);
+
+#[async_trait]
+impl Interposer for Holding {
+    async fn append(&self, _: &MailboxKey, _: &[u8], closing: bool) -> Option<Result<Receipt, RelayError>> {
+        let cut = RelayError::Unreachable { host: "relay".to_owned(), cause: "cut, by the test".to_owned() };
+        (closing && self.0.load(Ordering::Relaxed)).then_some(Err(cut))
+    }
+}
+
+/// Whoever was told no would be a member.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_declined_whose_commit_is_on_its_way() -> Result<()> {
+    let world = World::new().await?;
+    let holding = Arc::new(Holding::default());
+    let amina = world.person_by("Amina", "Nour", Interposed::by(holding.clone())).await?;
+    let karim = world.person("Karim", "Amal").await?;
+    let alliance = found(&amina, &world, "Tawiza").await?;
+    let invitation = amina.invite(alliance, Role::Member, 7).await?;
+    let of_karim = karim.join(&invitation.link, None, None).await?;
+    amina.requests(alliance).await?;
+    holding.0.store(true, Ordering::Relaxed);
+    let waits = amina.approve(alliance, &[invitation.number]).await;
+    assert!(matches!(waits, Err(ClientError::Relay(_))), "{waits:?}");
+    let declined = amina.decline(alliance, invitation.number).await;
+    assert!(matches!(declined, Err(ClientError::BeingLetIn(_))), "{declined:?}");
+    holding.0.store(false, Ordering::Relaxed);
+    amina.sync(alliance).await?;
+    assert_eq!(karim.sync(of_karim).await?.status, Status::Active);
     Ok(())
 }
 

@@ -113,6 +113,12 @@ fn roles_are_typed_as_they_are_shown() -> Result<()> {
     assert_eq!(amina.is_refused(&["role", "Karim", "roi"])?, (2, "error-unknown-role".to_owned()));
     assert_eq!(amina.is_refused(&["invite", "--role", "king"])?, (2, "error-unknown-role".to_owned()));
     assert_eq!(role_of_karim()?, "organiser");
+    // What nobody can take back themselves is asked about.
+    assert_eq!(karim.is_refused(&["role", "@Karim", "member"])?, (2, "error-not-confirmed".to_owned()));
+    assert_eq!(role_of_karim()?, "organiser");
+    karim.types(&["role", "@Karim", "member", "--yes"])?;
+    amina.types(&["read"])?;
+    assert_eq!(role_of_karim()?, "member");
     Ok(())
 }
 

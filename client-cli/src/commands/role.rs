@@ -2,11 +2,13 @@
 
 use super::motion;
 use crate::arguments::InAlliance;
+use crate::confirm::confirm;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::{render, typed};
 use clap::Args;
+use fluent_bundle::FluentValue;
 use serde_json::json;
 use twiza_crypto::alliance::Role;
 
@@ -22,6 +24,8 @@ pub(crate) struct Arguments {
     member: String,
     #[arg(value_name = "ROLE")]
     role: String,
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// The role that was typed, and its name for scripts: by that name, or as it is called in any language that there is.
@@ -42,6 +46,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context<'_>) -> Result<(
     let alliance = context.alliance(&engine, &arguments.alliance).await?;
     context.refresh(&engine, alliance).await?;
     let member = typed::composed(&arguments.member);
+    let now = engine.find_member(alliance, &member).await?;
+    if now.own && role < now.role {
+        let shown = |name| FluentValue::from(render::role(context.language, name));
+        let question = context.text("role-own-question", &[("from", shown(now.role_name())), ("to", shown(role_name))]);
+        confirm(context, &question, arguments.yes)?;
+    }
     let changed = engine.set_role(alliance, &member, role).await;
     if motion::is_asked_for(&changed) {
         let action = engine.new_role(alliance, &member, role).await?;

@@ -6,7 +6,7 @@ use crate::ClientError;
 use crate::relay::Page;
 use crate::store::history::ShownPerson;
 use crate::store::invitations::{self, InvitationRow, InvitationStatus};
-use crate::store::outbox::{self, Want};
+use crate::store::outbox::{self, Intent, IntentState, Want};
 use sqlx::SqliteConnection;
 use std::collections::HashSet;
 use twiza_crypto::Obstacle;
@@ -119,7 +119,7 @@ impl Engine {
     /// Turns somebody away, or takes an invitation back that nobody has used: then there is no person to tell.
     ///
     /// # Errors
-    /// [`ClientError::UnknownRequest`]; [`ClientError::Relay`] where it must wait in the outbox.
+    /// [`ClientError::UnknownRequest`]; [`ClientError::BeingLetIn`]; [`ClientError::Relay`] where it must wait in the outbox.
     pub async fn decline(&self, alliance: AllianceNumber, request: i64) -> Result<Option<ShownPerson>, ClientError> {
         let row = self.active_row(alliance).await?;
         let mut step = self.store.begin().await?;
@@ -127,6 +127,14 @@ impl Engine {
         let undecided = [InvitationStatus::Open, InvitationStatus::Requested];
         let found = found.filter(|found| undecided.contains(&found.status));
         let invitation = found.ok_or(ClientError::UnknownRequest(request))?;
+        let is_on_its_way = |intent: &Intent| {
+            intent.state == IntentState::Sealed
+                && matches!(&intent.want, Want::Add { invitations } if invitations.contains(&request))
+        };
+        // The relay may have it: whoever was told no would be a member.
+        if outbox::open_intents(&mut step, row.id).await?.iter().any(is_on_its_way) {
+            return Err(ClientError::BeingLetIn(request));
+        }
         self.turn_away(&mut step, &invitation).await?;
         step.commit().await?;
         self.sync(alliance).await?;

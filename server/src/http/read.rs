@@ -47,6 +47,10 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let proved = proof::check(&relay, &headers, &address, Verb::Read { after }, FrameDigest::of(b""))?;
+    // Strangers take no room for mailboxes that are not there.
+    if peer.as_ref().is_none_or(|Extension(peer)| peer.is_stranger()) {
+        relay.check_mailbox(address).await?;
+    }
     let place = relay.answers.page(relay.limits().page_bytes_max).await.ok_or(RelayError::AnswersFull)?;
     let page = relay.page(address, after, place.page_bytes_max).await?;
     let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(0, frame)).collect();

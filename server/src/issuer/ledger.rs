@@ -5,7 +5,9 @@ use crate::store::sqlite::tables;
 use crate::store::upkeep::Table;
 use crate::store::{StoreError, StoreResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use twiza_protocol::ExpiryDay;
 
@@ -31,7 +33,10 @@ pub(crate) struct OfDay {
 
 /// What was issued today.
 #[derive(Debug)]
-pub(crate) struct Ledger(Connection);
+pub(crate) struct Ledger {
+    connection: Connection,
+    journal: PathBuf,
+}
 
 impl Ledger {
     /// Opens the database file, which has to be there.
@@ -40,7 +45,7 @@ impl Ledger {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "secure_delete", "on")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        // Removed, what it has of earlier days would lie in free blocks of the disk; so the next change overwrites it.
+        // Removed, what it has of earlier days would lie in free blocks of the disk. So it stays, and is overwritten.
         connection.pragma_update(None, "journal_mode", "persist")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let applied: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -49,14 +54,18 @@ impl Ledger {
         }
         transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
         transaction.commit()?;
-        Ok(Self(connection))
+        let mut journal = file.as_os_str().to_owned();
+        journal.push("-journal");
+        let mut ledger = Self { connection, journal: journal.into() };
+        ledger.wipe_journal()?;
+        Ok(ledger)
     }
 
     /// Counts a request, durably, if its grant may still have so many today. One that was counted before is granted
     /// again. Earlier days are forgotten.
     pub(crate) fn count(&mut self, asked: &Asked, today: ExpiryDay, tokens_per_day_max: u64) -> StoreResult<bool> {
-        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("delete from issued where day < ?", [today.0])?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let forgotten = transaction.execute("delete from issued where day < ?", [today.0])?;
         let (request, grant) = (asked.request.as_slice(), asked.grant.as_bytes().as_slice());
         let counted = transaction
             .query_row("select 1 from issued where request = ?", [request], |_| Ok(()))
@@ -70,14 +79,33 @@ impl Ledger {
             transaction.execute(insert, (request, grant, today.0, asked.tokens))?;
         }
         transaction.commit()?;
+        if forgotten > 0 {
+            self.wipe_journal()?;
+        }
         Ok(may)
+    }
+
+    /// Overwrites what the last change has left of the state before, which SQLite itself only marks as used. Nobody is in a
+    /// transaction meanwhile, who would need it.
+    fn wipe_journal(&mut self) -> StoreResult<()> {
+        let alone = self.connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        let wiped = File::options().write(true).open(&self.journal).and_then(|mut file| {
+            let length = file.metadata()?.len();
+            io::copy(&mut io::repeat(0).take(length), &mut file)?;
+            file.sync_all()
+        });
+        alone.rollback()?;
+        match wiped {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Database(error.into())),
+            _ => Ok(()),
+        }
     }
 
     /// All that is kept, added up.
     pub(crate) fn issued(&self) -> StoreResult<Vec<OfDay>> {
         let all =
             "select grant_digest, day, sum(tokens) from issued group by grant_digest, day order by day, grant_digest";
-        let mut statement = self.0.prepare(all)?;
+        let mut statement = self.connection.prepare(all)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let of_day =
             |(grant, day, tokens)| OfDay { grant: GrantDigest::from_bytes(grant), day: ExpiryDay(day), tokens };
@@ -86,7 +114,7 @@ impl Ledger {
 
     /// The tables, for whoever wants to know what there is.
     pub(crate) fn tables(&self) -> StoreResult<Vec<Table>> {
-        tables(&self.0)
+        tables(&self.connection)
     }
 }
 
@@ -111,7 +139,11 @@ mod tests {
         let mut ledger = Ledger::open(&file).unwrap();
         assert!(!ledger.count(&asked(4, "spring", 1), day, 10).unwrap(), "a start forgets nothing");
         assert!(ledger.count(&asked(4, "spring", 10), ExpiryDay(101), 10).unwrap(), "another day");
-        let kept: u64 = ledger.0.query_row("select count(*) from issued", [], |row| row.get(0)).unwrap();
+        let kept: u64 = ledger.connection.query_row("select count(*) from issued", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 1, "days before are forgotten");
+        for file in [file.clone(), ledger.journal.clone()] {
+            let octets = std::fs::read(&file).unwrap();
+            assert!(!octets.windows(32).any(|window| [[1; 32], [2; 32]].iter().any(|day| day == window)), "{file:?}");
+        }
     }
 }

@@ -232,14 +232,14 @@ async fn what_expired_is_unknown_and_starts_anew(store: &dyn Store) {
 
 async fn a_sweep_deletes_what_expired_only(store: &dyn Store) {
     let quotas = Quotas { relay_bytes_max: 200 << 10, relay_closing_reserve_bytes: 0, ..Quotas::default() };
-    assert_eq!(store.last_expiry().await.unwrap(), None);
+    assert_eq!(store.expiries().await.unwrap(), None);
     open(store, 1, DAYS).await;
-    assert_eq!(store.last_expiry().await.unwrap(), Some(DAYS.expires));
+    assert_eq!(store.expiries().await.unwrap(), Some((DAYS.expires, DAYS.expires)));
     let frames: Vec<_> = (0..150).map(|octet| append(1, octet, 1024, false)).collect();
     assert!(store.append_batch(&frames, DAYS, &quotas).await.unwrap().iter().all(Result::is_ok));
     open(store, 2, LATER).await;
     one(store, append(2, 1, 1024, false), LATER, &quotas).await.unwrap();
-    assert_eq!(store.last_expiry().await.unwrap(), Some(LATER.expires));
+    assert_eq!(store.expiries().await.unwrap(), Some((DAYS.expires, LATER.expires)));
     assert_eq!(store.sweep(LATER.today).await.unwrap(), 1);
     assert_eq!(store.sweep(LATER.today).await.unwrap(), 0);
     let totals = store.totals().await.unwrap();

@@ -264,8 +264,8 @@ pub trait Store: Send + Sync + 'static {
         today: ExpiryDay,
     ) -> BoxFuture<'_, StoreResult<Option<Page>>>;
 
-    /// The last day on which a mailbox expires; `None` where there is none, or it cannot be told.
-    fn last_expiry(&self) -> BoxFuture<'_, StoreResult<Option<ExpiryDay>>> {
+    /// The first and the last day on which a mailbox expires; `None` where there is none, or it cannot be told.
+    fn expiries(&self) -> BoxFuture<'_, StoreResult<Option<(ExpiryDay, ExpiryDay)>>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 

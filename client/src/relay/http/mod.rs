@@ -269,7 +269,14 @@ impl RelayConnection for HttpRelay {
         let mut body = Body::of(response, PAGE_BYTES_MAX);
         let mut decoder = RecordDecoder::default();
         let mut frames = Vec::new();
-        while let Some(chunk) = body.next().await.map_err(|cut| self.cut(&cut))? {
+        loop {
+            let chunk = match body.next().await {
+                Ok(Some(chunk)) => chunk,
+                // On a slow network, a page may never come whole; what came of it has not to come again.
+                Ok(None) | Err(Cut::Network(_)) if !frames.is_empty() => return Ok(Page { frames, head: None }),
+                Ok(None) => break,
+                Err(cut) => return Err(self.cut(&cut)),
+            };
             decoder.push(&chunk);
             while let Some(record) = next(&mut decoder)? {
                 match record {

@@ -57,6 +57,21 @@ async fn a_page_without_end_is_given_up() {
     }
 }
 
+/// So whoever is cut off again and again gets on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_page_that_was_cut_is_kept() {
+    let octets = vec![7; 1024];
+    let frame =
+        |sequence| Record::Frame { slot: 0, sequence: Sequence(sequence), closing: false, octets: octets.clone() };
+    let (first, second) = (frame(1).encode(), frame(2).encode());
+    let relay = HostileRelay::start(Answer::cut(&[&first[..], &second[..500]].concat()));
+    let page = direct(&relay.address).read(&mailbox(), Sequence::START).await.unwrap();
+    assert_eq!((page.frames.len(), page.frames[0].sequence, page.head), (1, Sequence(1), None));
+    let relay = HostileRelay::start(Answer::cut(&first[..500]));
+    let nothing = direct(&relay.address).read(&mailbox(), Sequence::START).await;
+    assert!(matches!(nothing, Err(RelayError::Unreachable { .. })), "{nothing:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_ends_at_what_is_no_record() {
     let malformed = [&[4][..], &1_u32.to_be_bytes(), &[0]].concat();

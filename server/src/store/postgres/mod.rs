@@ -264,8 +264,8 @@ impl Store for PostgresStore {
         })
     }
 
-    fn last_expiry(&self) -> BoxFuture<'_, StoreResult<Option<ExpiryDay>>> {
-        Box::pin(async move { self.read(|connection| Box::pin(read::last_expiry(connection))).await })
+    fn expiries(&self) -> BoxFuture<'_, StoreResult<Option<(ExpiryDay, ExpiryDay)>>> {
+        Box::pin(async move { self.read(|connection| Box::pin(read::expiries(connection))).await })
     }
 
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>> {

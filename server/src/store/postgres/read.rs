@@ -55,10 +55,13 @@ pub(super) async fn totals(connection: &mut PgConnection) -> StoreResult<Totals>
     Ok(Totals { mailboxes: rows::count(&row, "mailboxes")?, frame_bytes: rows::count(&row, "frame_bytes")? })
 }
 
-pub(super) async fn last_expiry(connection: &mut PgConnection) -> StoreResult<Option<ExpiryDay>> {
-    let row = sqlx::query("select max(expires_day) as expires_day from mailbox").fetch_one(connection).await?;
-    let is_there = row.try_get::<Option<i64>, _>("expires_day")?.is_some();
-    is_there.then(|| rows::day(&row, "expires_day")).transpose()
+pub(super) async fn expiries(connection: &mut PgConnection) -> StoreResult<Option<(ExpiryDay, ExpiryDay)>> {
+    let both = "select min(expires_day) as first, max(expires_day) as last from mailbox";
+    let row = sqlx::query(both).fetch_one(connection).await?;
+    if row.try_get::<Option<i64>, _>("first")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some((rows::day(&row, "first")?, rows::day(&row, "last")?)))
 }
 
 pub(super) async fn check(connection: &mut PgConnection) -> StoreResult<()> {

@@ -252,9 +252,9 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |connection| read::page(connection, &address, after, bytes_max, today)))
     }
 
-    fn last_expiry(&self) -> BoxFuture<'_, StoreResult<Option<ExpiryDay>>> {
+    fn expiries(&self) -> BoxFuture<'_, StoreResult<Option<(ExpiryDay, ExpiryDay)>>> {
         let writer = self.writer.clone();
-        Box::pin(blocking(move || read::last_expiry(&open_writer(&mut writer.blocking_lock())?.connection)))
+        Box::pin(blocking(move || read::expiries(&open_writer(&mut writer.blocking_lock())?.connection)))
     }
 
     fn sweep(&self, today: ExpiryDay) -> BoxFuture<'_, StoreResult<u64>> {

@@ -54,9 +54,13 @@ fn frame(row: &Row<'_>) -> StoreResult<StoredFrame> {
     Ok(StoredFrame { sequence: rows::sequence_of(row.get("id")?), closing: row.get("closing")?, octets })
 }
 
-pub(super) fn last_expiry(connection: &Connection) -> StoreResult<Option<ExpiryDay>> {
-    let mut statement = connection.prepare_cached("select max(expires_day) from mailbox")?;
-    Ok(statement.query_row([], |row| row.get::<_, Option<u32>>(0))?.map(ExpiryDay))
+pub(super) fn expiries(connection: &Connection) -> StoreResult<Option<(ExpiryDay, ExpiryDay)>> {
+    // Two statements: each is one look into the index.
+    let day = |statement| -> StoreResult<Option<ExpiryDay>> {
+        Ok(connection.prepare_cached(statement)?.query_row([], |row| row.get::<_, Option<u32>>(0))?.map(ExpiryDay))
+    };
+    let (first, last) = (day("select min(expires_day) from mailbox")?, day("select max(expires_day) from mailbox")?);
+    Ok(first.zip(last))
 }
 
 pub(super) fn check(connection: &Connection) -> StoreResult<()> {

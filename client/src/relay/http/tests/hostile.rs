@@ -36,6 +36,12 @@ impl Answer {
         Self { head, start: body.to_vec(), repeated: Vec::new() }
     }
 
+    /// These octets, and a connection that ends where more was announced.
+    pub(super) fn cut(body: &[u8]) -> Self {
+        let head = format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\n\r\n", body.len() + 1);
+        Self { head, start: body.to_vec(), repeated: Vec::new() }
+    }
+
     /// These octets, and then these again and again.
     pub(super) fn endless(status: u16, start: &[u8], repeated: &[u8]) -> Self {
         let repeated = repeated.repeat((1_usize << 16).div_ceil(repeated.len()));
