@@ -12,6 +12,7 @@
 //! So where many come at once, on slow networks after a shutdown for instance, they have small pages and not none.
 
 use crate::keeper::{Keeper, keeping};
+use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::places::Places;
 use crate::room::{Room, Taken};
@@ -39,12 +40,6 @@ pub(crate) const ANSWERS_BYTES_MAX: u64 = PAGES_BYTES_MAX + BACKLOG_BYTES_MAX;
 
 /// Octets of a page where there is no room for a whole one, or of a watch's backlog. It may have one frame that is larger.
 const SMALL_PAGE_BYTES: u64 = 256 << 10;
-
-/// How slowly a connection may take what it asked for, but for pauses of [`PAUSE_MAX`].
-const OCTETS_A_SECOND_MIN: u64 = 1024;
-
-/// How long it may take nothing.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How long frames are on their way before they may have to make room for others.
 const SLOW_TIME: Duration = Duration::from_secs(10);
@@ -106,8 +101,8 @@ struct Numbered {
 struct Progress {
     since: Instant,
     left: AtomicU64,
-    /// Until when its connection may take nothing: what is on its way there shares it.
-    due: Arc<Mutex<Instant>>,
+    /// Of its connection.
+    pace: Pace,
     given_up: AtomicBool,
     /// Whom it is for; nobody where there is no connection.
     peer: Option<Peer>,
@@ -130,7 +125,7 @@ impl Answers {
     }
 
     /// Takes room for a page of this size, or for a small one; if need be, after a while. `None` where there is none then.
-    pub(crate) async fn page(&self, page_bytes_max: u64) -> Option<Place> {
+    pub(crate) async fn page(&self, page_bytes_max: u64, peer: Option<&Peer>) -> Option<Place> {
         let small = SMALL_PAGE_BYTES.min(page_bytes_max);
         let placed = |taken, page_bytes_max| Place { taken, under_way: self.pages.clone(), page_bytes_max };
         let sizes = [(&self.whole, page_bytes_max), (&self.small, small), (&self.whole, small)];
@@ -139,6 +134,10 @@ impl Answers {
             return Some(placed(taken, bytes));
         }
         let _waiting = self.waiting.take(1)?;
+        let _one_of_few = match peer {
+            Some(peer) => Some(peer.pace().wait()?),
+            None => None,
+        };
         // Those who wait come before those who ask later, so nobody has more by asking again and again.
         let freed = async {
             tokio::select! {
@@ -171,10 +170,10 @@ impl Place {
     pub(crate) fn set_out(self, bytes: u64, peer: Option<Peer>) -> Arc<Sending> {
         let Self { mut taken, under_way, .. } = self;
         taken.keep(bytes);
-        let since = Instant::now();
-        let due = peer.as_ref().map_or_else(|| Arc::new(Mutex::new(since)), Peer::due);
-        let progress =
-            Arc::new(Progress { since, left: AtomicU64::new(0), due, given_up: AtomicBool::new(false), peer });
+        let pace = peer.as_ref().map_or_else(Pace::new, Peer::pace);
+        pace.begin();
+        let (left, given_up) = (AtomicU64::new(0), AtomicBool::new(false));
+        let progress = Arc::new(Progress { since: Instant::now(), left, pace, given_up, peer });
         let watched = tokio::spawn(give_up_where_nobody_reads(Arc::downgrade(&progress))).abort_handle();
         let number = under_way.add(progress.clone());
         Arc::new(Sending { progress, number, under_way, watched, _taken: taken })
@@ -193,13 +192,15 @@ impl Place {
 
 impl Keeper for Sending {
     fn left(&self, bytes: u64) {
-        self.progress.left(bytes);
+        self.progress.left.fetch_add(bytes, Ordering::Relaxed);
+        self.progress.pace.left(bytes);
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
         self.watched.abort();
+        self.progress.pace.end();
         self.under_way.change(|numbered| numbered.all.remove(&self.number));
     }
 }
@@ -244,18 +245,6 @@ impl UnderWay {
 }
 
 impl Progress {
-    fn left(&self, bytes: u64) {
-        self.left.fetch_add(bytes, Ordering::Relaxed);
-        let (now, earned) = (Instant::now(), Duration::from_millis(bytes * 1000 / OCTETS_A_SECOND_MIN));
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        // Who was quick for a while may not rest for longer than others.
-        *due = ((*due).max(self.since + PAUSE_MAX) + earned).min(now + PAUSE_MAX);
-    }
-
-    fn due(&self) -> Instant {
-        (*self.due.lock().unwrap_or_else(PoisonError::into_inner)).max(self.since + PAUSE_MAX)
-    }
-
     fn octets_a_second(&self) -> u64 {
         self.left.load(Ordering::Relaxed) / self.since.elapsed().as_secs().max(1)
     }
@@ -274,10 +263,10 @@ impl Progress {
 }
 
 async fn give_up_where_nobody_reads(progress: Weak<Progress>) {
-    while let Some(due) = progress.upgrade().map(|progress| progress.due()) {
+    while let Some(due) = progress.upgrade().map(|progress| progress.pace.due()) {
         sleep_until(due).await;
         let Some(progress) = progress.upgrade() else { return };
-        if progress.due() <= Instant::now() {
+        if progress.pace.due() <= Instant::now() {
             return progress.give_up();
         }
     }
@@ -286,6 +275,7 @@ async fn give_up_where_nobody_reads(progress: Weak<Progress>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::PAUSE_MAX;
     use crate::peer::Strangers;
     use axum::body::to_bytes;
     use tokio::time::sleep;
@@ -306,27 +296,34 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_page_keeps_the_room_that_it_needs_until_it_has_left() {
         let answers = Answers::of_bytes(8 * MEBIBYTE, MEBIBYTE);
-        let whole = answers.page(4 * MEBIBYTE).await.unwrap();
+        let whole = answers.page(4 * MEBIBYTE, None).await.unwrap();
         assert_eq!(whole.page_bytes_max, 4 * MEBIBYTE);
         let body = whole.send(parts(2 * MEBIBYTE), None);
         let mut small = Vec::new();
         for _ in 0..5 {
-            small.push(answers.page(4 * MEBIBYTE).await);
+            small.push(answers.page(4 * MEBIBYTE, None).await);
         }
-        assert!(answers.page(4 * MEBIBYTE).await.is_none());
+        assert!(answers.page(4 * MEBIBYTE, None).await.is_none());
         // Four in their own half, and one in what the whole page did not need.
         assert!(small.into_iter().all(|place| size(place) == Some(SMALL_PAGE_BYTES)));
-        assert_eq!(size(answers.page(MEBIBYTE).await), Some(MEBIBYTE), "what the page does not need is free");
+        assert_eq!(size(answers.page(MEBIBYTE, None).await), Some(MEBIBYTE), "what the page does not need is free");
+        // Nobody has taken anything of it while others waited for room.
+        to_bytes(body, usize::MAX).await.unwrap_err();
+        let body = answers.page(4 * MEBIBYTE, None).await.unwrap().send(parts(2 * MEBIBYTE), None);
         assert_eq!(to_bytes(body, usize::MAX).await.unwrap().len() as u64, 2 * MEBIBYTE + 4);
-        assert_eq!(size(answers.page(4 * MEBIBYTE).await), Some(4 * MEBIBYTE));
+        assert_eq!(size(answers.page(4 * MEBIBYTE, None).await), Some(4 * MEBIBYTE));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_too_little_is_hung_up_on_and_its_room_is_free_once_all_has_left() {
         let answers = Answers::of_bytes(2 * MEBIBYTE, MEBIBYTE);
         let peer = Strangers::default().enter();
-        let mut body =
-            answers.page(MEBIBYTE).await.unwrap().send(parts(MEBIBYTE / 2), Some(peer.clone())).into_data_stream();
+        let mut body = answers
+            .page(MEBIBYTE, None)
+            .await
+            .unwrap()
+            .send(parts(MEBIBYTE / 2), Some(peer.clone()))
+            .into_data_stream();
         body.next().await.unwrap().unwrap();
         for _ in 0..12 {
             // As slowly as may be.
@@ -346,11 +343,15 @@ mod tests {
         assert!(peer.is_hung_up());
         body.next().await.unwrap().unwrap_err();
         drop(body);
-        assert_eq!(size(answers.page(MEBIBYTE).await), Some(SMALL_PAGE_BYTES), "HTTP still has what it was handed");
+        assert_eq!(
+            size(answers.page(MEBIBYTE, None).await),
+            Some(SMALL_PAGE_BYTES),
+            "HTTP still has what it was handed"
+        );
         handed.truncate(1);
-        assert_eq!(size(answers.page(MEBIBYTE).await), Some(SMALL_PAGE_BYTES));
+        assert_eq!(size(answers.page(MEBIBYTE, None).await), Some(SMALL_PAGE_BYTES));
         handed.clear();
-        assert_eq!(size(answers.page(MEBIBYTE).await), Some(MEBIBYTE));
+        assert_eq!(size(answers.page(MEBIBYTE, None).await), Some(MEBIBYTE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -359,7 +360,7 @@ mod tests {
         let peer = Strangers::default().enter();
         let mut bodies = Vec::new();
         for _ in 0..4 {
-            bodies.push(answers.page(MEBIBYTE).await.unwrap().send(parts(MEBIBYTE / 2), Some(peer.clone())));
+            bodies.push(answers.page(MEBIBYTE, None).await.unwrap().send(parts(MEBIBYTE / 2), Some(peer.clone())));
         }
         let mut first = bodies.remove(0).into_data_stream();
         for _ in 0..10 {
@@ -378,7 +379,7 @@ mod tests {
         let mut bodies = Vec::new();
         for taken in [3, 1, 4, 2] {
             let peer = strangers.enter();
-            let place = answers.page(MEBIBYTE).await.unwrap();
+            let place = answers.page(MEBIBYTE, None).await.unwrap();
             let mut body = place.send(parts(MEBIBYTE - 4), Some(peer.clone())).into_data_stream();
             for _ in 0..=taken {
                 body.next().await.unwrap().unwrap();
@@ -392,7 +393,7 @@ mod tests {
             }
             bodies.remove(1)
         };
-        let (place, _) = tokio::join!(answers.page(MEBIBYTE), async { drop(leaving.await) });
+        let (place, _) = tokio::join!(answers.page(MEBIBYTE, None), async { drop(leaving.await) });
         assert_eq!(size(place), Some(SMALL_PAGE_BYTES));
         assert!((SLOW_TIME..WAITING_TIME_MAX).contains(&asked.elapsed()), "nobody was slow before");
         assert!(bodies.iter().all(|(peer, _)| !peer.is_hung_up()), "one was enough");

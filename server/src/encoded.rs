@@ -24,6 +24,12 @@ impl Encoded {
         Self { start: record.encode().into(), rest: None, keeper: None }
     }
 
+    /// Octets of a frame that its record copies.
+    pub(crate) fn copied_bytes(frame: &StoredFrame) -> u64 {
+        let length = frame.octets.len();
+        if length <= COPY_BYTES_MAX { length as u64 } else { 0 }
+    }
+
     /// A frame's record, without copying a large one.
     pub(crate) fn of_frame(slot: u16, frame: &StoredFrame) -> Option<Self> {
         let Ok(size) = FrameSize::of_length(frame.octets.len()) else {

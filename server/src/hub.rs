@@ -3,7 +3,9 @@
 //! A watcher that falls behind loses frames here, and so do all where too much waits for watchers that do not read.
 //! They are told so, and read from the store: nobody is kept waiting.
 
+use crate::encoded::Encoded;
 use crate::keeper::Keeper;
+use crate::pace::Pace;
 use crate::room::{Room, Taken};
 use crate::store::news::MailboxTag;
 use crate::store::{Append, Head, StoredFrame};
@@ -34,9 +36,18 @@ pub(crate) struct Live {
 /// `None` stands for a frame that there was no room for.
 type Message = Option<Arc<Live>>;
 
-/// Its room is free when all watchers' connections have dropped it.
-impl Keeper for Live {
-    fn left(&self, _bytes: u64) {}
+/// A frame, or a copy of it, on its way to one watcher. Its room is free when the connection has dropped it.
+#[derive(Debug)]
+struct OnItsWay {
+    _frame: Arc<Live>,
+    _copy: Option<Taken>,
+    pace: Pace,
+}
+
+impl Keeper for OnItsWay {
+    fn left(&self, bytes: u64) {
+        self.pace.left(bytes);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +93,16 @@ impl Hub {
             // Nobody listening is no error: the last watcher is just leaving.
             drop(channel.send(live));
         }
+    }
+
+    /// A frame's record for one watcher, and for a connection of this pace. `None` where it would be a copy for which there is no room.
+    pub(crate) fn record(&self, slot: u16, live: &Arc<Live>, pace: &Pace) -> Option<Encoded> {
+        let copy = match Encoded::copied_bytes(&live.frame) {
+            0 => None,
+            bytes => Some(self.room.take(bytes)?),
+        };
+        let kept = OnItsWay { _frame: live.clone(), _copy: copy, pace: pace.clone() };
+        Some(Encoded::of_frame(slot, &live.frame)?.keeping(Arc::new(kept)))
     }
 
     /// The mailbox of this number, if it is watched here.

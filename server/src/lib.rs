@@ -32,6 +32,7 @@ mod log;
 mod metrics;
 mod news;
 mod octets;
+mod pace;
 mod peer;
 pub mod pinned;
 mod places;

@@ -3,10 +3,10 @@
 //! Strangers cost as much as others do and may be anybody, so where there is no more room, the one that has been there
 //! longest makes place for who comes. An address or a name would tell more, and neither is looked at.
 
+use crate::pace::Pace;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// All connections whose peer has proved nothing, in the order in which they came.
@@ -29,8 +29,7 @@ struct Stranger {
     strangers: Strangers,
     hang_up: CancellationToken,
     has_proved: AtomicBool,
-    /// Until when it may take nothing of what it asked for.
-    due: Arc<Mutex<Instant>>,
+    pace: Pace,
 }
 
 impl Strangers {
@@ -43,8 +42,8 @@ impl Strangers {
             waiting.hang_ups.insert(number, hang_up.clone());
             number
         });
-        let (has_proved, due) = (AtomicBool::new(false), Arc::new(Mutex::new(Instant::now())));
-        Peer(Arc::new(Stranger { number, strangers: self.clone(), hang_up, has_proved, due }))
+        let (has_proved, pace) = (AtomicBool::new(false), Pace::new());
+        Peer(Arc::new(Stranger { number, strangers: self.clone(), hang_up, has_proved, pace }))
     }
 
     /// Hangs up on the one that has been there longest, if there is any.
@@ -90,9 +89,9 @@ impl Peer {
         !self.0.has_proved.load(Ordering::Relaxed)
     }
 
-    /// Until when it may take nothing of what it asked for ([`crate::answers`]).
-    pub(crate) fn due(&self) -> Arc<Mutex<Instant>> {
-        self.0.due.clone()
+    /// How quickly it takes what it asked for.
+    pub(crate) fn pace(&self) -> Pace {
+        self.0.pace.clone()
     }
 
     /// Cancelled when it is to be hung up on.

@@ -11,9 +11,11 @@
 //! however many mailboxes it watches.
 
 use crate::encoded::Encoded;
-use crate::hub::{Live, Subscription};
+use crate::hub::Subscription;
+use crate::pace::Pace;
 use crate::peer::Peer;
 use crate::relay::{Relay, RelayError};
+use crate::store::Head;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt};
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::task::AbortOnDropHandle;
 use twiza_protocol::{FrameDigest, MailboxAddress, Record, Sequence, Verb, WatchEntry, WatchRequest};
 
 /// Starts a watch. An entry that fails is told so in the stream; the others go on.
@@ -87,6 +90,7 @@ fn watch_entry(
                 phase: Phase::Backlog,
                 turns,
                 ready: VecDeque::new(),
+                pace: peer.as_ref().map_or_else(Pace::new, Peer::pace),
                 peer,
                 _place: place,
             };
@@ -122,7 +126,40 @@ struct Watched {
     /// Records that are ready to be sent.
     ready: VecDeque<Encoded>,
     peer: Option<Peer>,
+    /// Of its connection.
+    pace: Pace,
     _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Some of what a mailbox had before the watch, ready to be sent.
+struct Backlog {
+    records: Vec<Encoded>,
+    /// Its last place, or the one that was asked from.
+    last: Sequence,
+    head: Option<Head>,
+}
+
+impl Backlog {
+    async fn read(
+        relay: Arc<Relay>,
+        slot: u16,
+        address: MailboxAddress,
+        after: Sequence,
+        peer: Option<Peer>,
+    ) -> Result<Self, RelayError> {
+        let place = relay.answers.backlog().await.ok_or(RelayError::AnswersFull)?;
+        let page = relay.page(address, after, place.page_bytes_max).await?;
+        if let Some(peer) = &peer {
+            peer.has_proved();
+        }
+        let last = page.frames.last().map_or(after, |frame| frame.sequence);
+        let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(slot, frame)).collect();
+        if !records.is_empty() {
+            let sending = place.set_out(records.iter().map(Encoded::len).sum(), peer);
+            records = records.into_iter().map(|record| record.keeping(sending.clone())).collect();
+        }
+        Ok(Self { records, last, head: page.head })
+    }
 }
 
 /// One page of backlog is in memory for all mailboxes of a watch, which share one connection anyway.
@@ -156,27 +193,22 @@ impl Watched {
 
     async fn read_backlog(&mut self) -> Phase {
         self.turns.own = self.turns.all.clone().acquire_owned().await.ok();
-        let Some(place) = self.relay.answers.backlog().await else { return Phase::Ended };
-        let page = match self.relay.page(self.address, self.cursor, place.page_bytes_max).await {
-            Ok(page) => page,
-            Err(error) => {
+        // On a task of its own: HTTP asks for more when it likes, and meanwhile nothing would be seen to be slow.
+        let (relay, peer) = (self.relay.clone(), self.peer.clone());
+        let reading = tokio::spawn(Backlog::read(relay, self.slot, self.address, self.cursor, peer));
+        let backlog = match AbortOnDropHandle::new(reading).await {
+            Ok(Ok(backlog)) => backlog,
+            Ok(Err(error)) => {
                 let code = error.code();
                 self.push(&Record::Refused { slot: self.slot, code });
                 return Phase::Ended;
             }
+            // The relay is stopping.
+            Err(_) => return Phase::Ended,
         };
-        if let Some(peer) = &self.peer {
-            peer.has_proved();
-        }
-        for frame in &page.frames {
-            self.cursor = frame.sequence;
-            self.ready.extend(Encoded::of_frame(self.slot, frame));
-        }
-        if !page.frames.is_empty() {
-            let sending = place.set_out(self.ready.iter().map(Encoded::len).sum(), self.peer.clone());
-            self.ready = self.ready.drain(..).map(|record| record.keeping(sending.clone())).collect();
-        }
-        let Some(head) = page.head else { return Phase::Backlog };
+        self.cursor = backlog.last;
+        self.ready.extend(backlog.records);
+        let Some(head) = backlog.head else { return Phase::Backlog };
         let receipt = self.relay.receipt(&self.address, head);
         self.push(&Record::Head { slot: self.slot, receipt });
         if head.closed { Phase::Ended } else { Phase::Live }
@@ -191,18 +223,14 @@ impl Watched {
         if sequence != self.cursor.next() {
             return Phase::Backlog;
         }
-        self.send(&live);
-        if live.frame.closing { Phase::Ended } else { Phase::Live }
-    }
-
-    fn send(&mut self, live: &Arc<Live>) {
-        let Live { frame, end, receipt, .. } = &**live;
-        self.cursor = frame.sequence;
-        self.ready.extend(Encoded::of_frame(self.slot, frame).map(|record| record.keeping(live.clone())));
-        if let Some(head) = end {
-            let receipt = receipt.get_or_init(|| self.relay.receipt(&self.address, *head)).clone();
+        let Some(record) = self.relay.hub.record(self.slot, &live, &self.pace) else { return Phase::Backlog };
+        self.cursor = sequence;
+        self.ready.push_back(record);
+        if let Some(head) = live.end {
+            let receipt = live.receipt.get_or_init(|| self.relay.receipt(&self.address, head)).clone();
             self.push(&Record::Head { slot: self.slot, receipt });
         }
+        if live.frame.closing { Phase::Ended } else { Phase::Live }
     }
 
     fn push(&mut self, record: &Record) {

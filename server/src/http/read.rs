@@ -51,7 +51,9 @@ pub(super) async fn read(
     if peer.as_ref().is_none_or(|Extension(peer)| peer.is_stranger()) {
         relay.check_mailbox(address).await?;
     }
-    let place = relay.answers.page(relay.limits().page_bytes_max).await.ok_or(RelayError::AnswersFull)?;
+    let peer = peer.map(|Extension(peer)| peer);
+    let place = relay.answers.page(relay.limits().page_bytes_max, peer.as_ref()).await;
+    let place = place.ok_or(RelayError::AnswersFull)?;
     let page = relay.page(address, after, place.page_bytes_max).await?;
     let mut records: Vec<_> = page.frames.iter().filter_map(|frame| Encoded::of_frame(0, frame)).collect();
     let last = match page.head {
@@ -60,6 +62,6 @@ pub(super) async fn read(
     };
     records.push(Encoded::of(&last));
     let parts = records.into_iter().flat_map(Encoded::octets).collect();
-    let body = place.send(parts, peer.map(|Extension(peer)| peer));
+    let body = place.send(parts, peer);
     Ok((proved, [(CONTENT_TYPE, RECORDS_MEDIA_TYPE)], body).into_response())
 }

@@ -36,6 +36,8 @@ pub(crate) struct OfDay {
 pub(crate) struct Ledger {
     connection: Connection,
     journal: PathBuf,
+    /// Whether the journal may have what was forgotten.
+    has_remains: bool,
 }
 
 impl Ledger {
@@ -56,7 +58,7 @@ impl Ledger {
         transaction.commit()?;
         let mut journal = file.as_os_str().to_owned();
         journal.push("-journal");
-        let mut ledger = Self { connection, journal: journal.into() };
+        let mut ledger = Self { connection, journal: journal.into(), has_remains: true };
         ledger.wipe_journal()?;
         Ok(ledger)
     }
@@ -79,7 +81,8 @@ impl Ledger {
             transaction.execute(insert, (request, grant, today.0, asked.tokens))?;
         }
         transaction.commit()?;
-        if forgotten > 0 {
+        self.has_remains |= forgotten > 0;
+        if self.has_remains {
             self.wipe_journal()?;
         }
         Ok(may)
@@ -96,9 +99,10 @@ impl Ledger {
         });
         alone.rollback()?;
         match wiped {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Database(error.into())),
-            _ => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::Database(error.into())),
+            _ => self.has_remains = false,
         }
+        Ok(())
     }
 
     /// All that is kept, added up.

@@ -273,7 +273,9 @@ impl RelayConnection for HttpRelay {
             let chunk = match body.next().await {
                 Ok(Some(chunk)) => chunk,
                 // On a slow network, a page may never come whole; what came of it has not to come again.
-                Ok(None) | Err(Cut::Network(_)) if !frames.is_empty() => return Ok(Page { frames, head: None }),
+                Ok(None) | Err(Cut::Network(_)) if has_more_to_come(&mut frames) => {
+                    return Ok(Page { frames, head: None });
+                }
                 Ok(None) => break,
                 Err(cut) => return Err(self.cut(&cut)),
             };
@@ -310,6 +312,12 @@ impl RelayConnection for HttpRelay {
         tokio::spawn(arrivals::tell(response, addresses, sender));
         Ok(receiver)
     }
+}
+
+/// Whether something is left of a page that was cut. A frame that closes its mailbox is not: what follows it, the end, was cut off.
+fn has_more_to_come(frames: &mut Vec<InboundFrame>) -> bool {
+    frames.pop_if(|last| last.closing);
+    !frames.is_empty()
 }
 
 #[async_trait]

@@ -67,9 +67,12 @@ async fn what_came_of_a_page_that_was_cut_is_kept() {
     let relay = HostileRelay::start(Answer::cut(&[&first[..], &second[..500]].concat()));
     let page = direct(&relay.address).read(&mailbox(), Sequence::START).await.unwrap();
     assert_eq!((page.frames.len(), page.frames[0].sequence, page.head), (1, Sequence(1), None));
-    let relay = HostileRelay::start(Answer::cut(&first[..500]));
-    let nothing = direct(&relay.address).read(&mailbox(), Sequence::START).await;
-    assert!(matches!(nothing, Err(RelayError::Unreachable { .. })), "{nothing:?}");
+    let closing = Record::Frame { slot: 0, sequence: Sequence(1), closing: true, octets: octets.clone() }.encode();
+    for cut in [&first[..500], &closing] {
+        let relay = HostileRelay::start(Answer::cut(cut));
+        let nothing = direct(&relay.address).read(&mailbox(), Sequence::START).await;
+        assert!(matches!(nothing, Err(RelayError::Unreachable { .. })), "{nothing:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
