@@ -232,7 +232,7 @@ impl Run {
             }
             E::Relay(error) if error.is_retryable() || error.code().is_some() => {}
             E::NotActive(_) | E::NotOrganiser | E::NotPossible(_) | E::UnknownMember(_) | E::UnknownRequest(_) => {}
-            E::InvitationUsed | E::InvitationExpired => {}
+            E::InvitationUsed | E::InvitationOwn | E::InvitationExpired | E::BeingLetIn(_) => {}
             error => return Err(format!("fails: {error}")),
         }
         Ok(())
