@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use twiza_protocol::FrameSize;
 
 /// Octets of all pages that are on their way.
@@ -170,7 +170,7 @@ impl Place {
     pub(crate) fn set_out(self, bytes: u64, peer: Option<Peer>) -> Arc<Sending> {
         let Self { mut taken, under_way, .. } = self;
         taken.keep(bytes);
-        let pace = peer.as_ref().map_or_else(Pace::new, Peer::pace);
+        let pace = Pace::of(peer.as_ref());
         pace.begin();
         let (left, given_up) = (AtomicU64::new(0), AtomicBool::new(false));
         let progress = Arc::new(Progress { since: Instant::now(), left, pace, given_up, peer });
@@ -219,7 +219,7 @@ impl UnderWay {
         let mut freed = pin!(freed);
         loop {
             self.give_up_slowest();
-            if let Ok(taken) = timeout_at(Instant::now() + GIVING_UP_INTERVAL, &mut freed).await {
+            if let Ok(taken) = timeout(GIVING_UP_INTERVAL, &mut freed).await {
                 return taken;
             }
         }
@@ -275,15 +275,13 @@ async fn give_up_where_nobody_reads(progress: Weak<Progress>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keeper::PART_BYTES;
     use crate::pace::PAUSE_MAX;
     use crate::peer::Strangers;
     use axum::body::to_bytes;
     use tokio::time::sleep;
 
     const MEBIBYTE: u64 = 1 << 20;
-
-    /// So many octets leave in one part.
-    const PART_BYTES: u64 = 16 << 10;
 
     fn parts(bytes: u64) -> Vec<Bytes> {
         vec![Bytes::from_static(b"head"), vec![0; bytes as usize].into()]
@@ -397,7 +395,7 @@ mod tests {
         assert_eq!(size(place), Some(SMALL_PAGE_BYTES));
         assert!((SLOW_TIME..WAITING_TIME_MAX).contains(&asked.elapsed()), "nobody was slow before");
         assert!(bodies.iter().all(|(peer, _)| !peer.is_hung_up()), "one was enough");
-        assert!(bodies[1].1.next().await.unwrap().unwrap().len() as u64 <= PART_BYTES);
+        assert!(bodies[1].1.next().await.unwrap().unwrap().len() <= PART_BYTES);
     }
 
     #[tokio::test(start_paused = true)]

@@ -163,7 +163,7 @@ impl Unfinished {
     fn create(path: PathBuf) -> Result<Self, BackupError> {
         let created = Self::remove_left_behind(&path).and_then(|()| {
             private_file::create(&path, b"")?;
-            private_file::try_lock(&path)?.filter(|lock| is_at(lock, &path)).map_or(Ok(None), |lock| Ok(Some(lock)))
+            Ok(private_file::try_lock(&path)?.filter(|lock| is_at(lock, &path)))
         });
         match created {
             Ok(Some(lock)) => Ok(Self { path, _lock: lock }),
@@ -179,13 +179,8 @@ impl Unfinished {
             // Somebody else has replaced it meanwhile: creating it fails.
             Ok(Some(abandoned)) if !is_at(&abandoned, path) => Ok(()),
             Ok(Some(_abandoned)) => {
-                for path in [beside(path, "-journal"), path.to_owned()] {
-                    match std::fs::remove_file(path) {
-                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                        _ => {}
-                    }
-                }
-                Ok(())
+                private_file::remove_if_there(&beside(path, "-journal"))?;
+                private_file::remove_if_there(path)
             }
             // Somebody is at it: creating it fails.
             Ok(None) => Ok(()),

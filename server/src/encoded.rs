@@ -37,7 +37,7 @@ impl Encoded {
             return None;
         };
         let header = frame_record_header(slot, frame.sequence, frame.closing, size);
-        Some(if frame.octets.len() <= COPY_BYTES_MAX {
+        Some(if Self::copied_bytes(frame) > 0 {
             Self { start: [&header[..], &frame.octets].concat().into(), rest: None, keeper: None }
         } else {
             Self { start: Bytes::copy_from_slice(&header), rest: Some(frame.octets.clone()), keeper: None }

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// Octets of a part. HTTP asks for more when it has sent some.
-const PART_BYTES: usize = 16 << 10;
+pub(crate) const PART_BYTES: usize = 16 << 10;
 
 /// What is kept.
 pub(crate) trait Keeper: Debug + Send + Sync + 'static {

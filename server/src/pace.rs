@@ -1,5 +1,6 @@
 //! How quickly a connection takes what it asked for: all of it together, since its streams share what the network gives.
 
+use crate::peer::Peer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,6 +32,11 @@ struct State {
 pub(crate) struct Waiting(Pace);
 
 impl Pace {
+    /// That of somebody's connection; one of its own, where there is no connection.
+    pub(crate) fn of(peer: Option<&Peer>) -> Self {
+        peer.map_or_else(Self::new, Peer::pace)
+    }
+
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(State { under_way: 0, due: Instant::now(), waiting: 0 })))
     }

@@ -34,13 +34,19 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> Result<()> {
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
-    match std::fs::remove_file(&fresh) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    create(Path::new(&fresh), content)?;
-    std::fs::rename(&fresh, path)?;
+    let fresh = Path::new(&fresh);
+    remove_if_there(fresh)?;
+    create(fresh, content)?;
+    std::fs::rename(fresh, path)?;
     sync_folder(path)
+}
+
+/// Removes a file, if there is one.
+pub(crate) fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Locks a file or a folder for as long as what is given lives; `None` where somebody else has it locked. On a file system that
@@ -55,14 +61,6 @@ pub(crate) fn try_lock(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// Whether that is the file system's way to say that it knows no such locks: some over a network say it so.
-fn is_unlockable(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    let known = [Errno::BADF, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS];
-    error.kind() == std::io::ErrorKind::Unsupported
-        || known.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
 /// The same of the folder that a file is in, or is to be; waits until it is free.
 pub(crate) fn lock_folder(path: &Path) -> Result<File> {
     let folder = File::open(parent(path))?;
@@ -70,6 +68,14 @@ pub(crate) fn lock_folder(path: &Path) -> Result<File> {
         Err(error) if !is_unlockable(&error) => Err(error),
         _ => Ok(folder),
     }
+}
+
+/// Whether that is the file system's way to say that it knows no such locks: some over a network say it so.
+fn is_unlockable(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let known = [Errno::BADF, Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS];
+    error.kind() == std::io::ErrorKind::Unsupported
+        || known.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Makes sure that a new name is on the disk.

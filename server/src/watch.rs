@@ -90,7 +90,7 @@ fn watch_entry(
                 phase: Phase::Backlog,
                 turns,
                 ready: VecDeque::new(),
-                pace: peer.as_ref().map_or_else(Pace::new, Peer::pace),
+                pace: Pace::of(peer.as_ref()),
                 peer,
                 _place: place,
             };
